@@ -1,0 +1,120 @@
+package io.fisherwatch.snapshot;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * Where snapshots are pinned: the latest of every run, with a bounded history of each. Safe for use
+ * by many threads; readers see whole snapshots only.
+ *
+ * <p>A history that has grown to its limit loses every second point of its older half, so that it
+ * always spans the whole run, finer towards the present.
+ */
+public final class SnapshotBoard implements SnapshotListener {
+
+  private final int historyLimit;
+  private final List<SnapshotListener> listeners = new CopyOnWriteArrayList<>();
+  private final Map<String, List<HistoryPoint>> histories = new TreeMap<>();
+  private volatile SortedMap<String, RunSnapshot> latest = new TreeMap<>();
+
+  /**
+   * @param historyLimit points kept for each run, at least 4
+   */
+  public SnapshotBoard(int historyLimit) {
+    if (historyLimit < 4) {
+      throw new IllegalArgumentException("history limit " + historyLimit + " is below 4");
+    }
+    this.historyLimit = historyLimit;
+  }
+
+  /** Adds a listener that hears of every snapshot once it is on the board. */
+  public void listen(SnapshotListener listener) {
+    listeners.add(listener);
+  }
+
+  /** Takes a listener off; a no-op for one that is not there. */
+  public void unlisten(SnapshotListener listener) {
+    listeners.remove(listener);
+  }
+
+  @Override
+  public void published(RunSnapshot snapshot) {
+    synchronized (this) {
+      SortedMap<String, RunSnapshot> next = new TreeMap<>(latest);
+      next.put(snapshot.run(), snapshot);
+      List<HistoryPoint> history =
+          histories.computeIfAbsent(snapshot.run(), run -> new ArrayList<>());
+      if (history.size() >= historyLimit) {
+        thin(history);
+      }
+      history.add(point(snapshot));
+      latest = next;
+    }
+    for (SnapshotListener listener : listeners) {
+      listener.published(snapshot);
+    }
+  }
+
+  /** Forgets a run, its history included. */
+  public synchronized void remove(String run) {
+    SortedMap<String, RunSnapshot> next = new TreeMap<>(latest);
+    next.remove(run);
+    histories.remove(run);
+    latest = next;
+  }
+
+  /** The latest snapshot of every run, by name: one consistent and unchanging view. */
+  public Map<String, RunSnapshot> runs() {
+    return java.util.Collections.unmodifiableSortedMap(latest);
+  }
+
+  /** The latest snapshot of a run. */
+  public Optional<RunSnapshot> run(String run) {
+    return Optional.ofNullable(latest.get(run));
+  }
+
+  /** A run's history, oldest first; empty for an unknown run. */
+  public synchronized List<HistoryPoint> history(String run) {
+    return List.copyOf(histories.getOrDefault(run, List.of()));
+  }
+
+  private static HistoryPoint point(RunSnapshot snapshot) {
+    List<LayerFigures> layers = new ArrayList<>();
+    for (LayerFigures layer : snapshot.figures().layers()) {
+      layers.add(
+          new LayerFigures(
+              layer.layer(),
+              layer.parameters(),
+              layer.covered(),
+              layer.nonFinite(),
+              layer.traces(),
+              layer.gaps(),
+              Optional.empty(),
+              layer.effectiveRank(),
+              layer.topEigenvalue()));
+    }
+    return new HistoryPoint(
+        snapshot.attempt(),
+        snapshot.step(),
+        snapshot.batchStep(),
+        snapshot.estimateTimeSeconds(),
+        layers);
+  }
+
+  private static void thin(List<HistoryPoint> history) {
+    List<HistoryPoint> kept = new ArrayList<>();
+    int half = history.size() / 2;
+    for (int i = 0; i < history.size(); i++) {
+      if (i >= half || i % 2 == 0) {
+        kept.add(history.get(i));
+      }
+    }
+    history.clear();
+    history.addAll(kept);
+  }
+}
