@@ -1,0 +1,222 @@
+package io.fisherwatch.djl;
+
+import io.fisherwatch.runtime.ModelException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Enumeration;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * A TorchScript file, read as what it is: a zip archive of tensors, of a pickled tree of modules,
+ * and of the modules' code as text.
+ *
+ * <p>Two things are in that text which the engine's Java interface does not give: the names of the
+ * graph's arguments, and its buffers. Buffers (a batch norm's running statistics) must be replaced
+ * with the weights, but only parameters can be listed. So {@link #copyListingBuffers} copies an
+ * archive that has buffers, with the one change that its classes list them among their parameters;
+ * they take no gradients and compute as before.
+ */
+final class GraphArchive {
+
+  private static final long MAX_CODE_BYTES = 64L << 20;
+  private static final Pattern CLASS = Pattern.compile("(?m)^class (\\w+)\\(Module\\):\n");
+  private static final Pattern LISTS =
+      Pattern.compile("  __parameters__ = \\[(.*?)\\]\n  __buffers__ = \\[(.+?)\\]\n");
+  private static final Pattern CHILD =
+      Pattern.compile(
+          "(?m)^  (?:(\\w+) :|__annotations__\\[\"([^\"]+)\"\\] =) (__torch__\\.[\\w.]+)$");
+  private static final Pattern QUOTED = Pattern.compile("\"([^\"]+)\"");
+  private static final Pattern ROOT_CLASS = Pattern.compile("c(__torch__[\\w.]*)\n(\\w+)\n");
+  private static final Pattern FORWARD =
+      Pattern.compile("(?s)\n  def forward\\(self: [\\w.]+(.*?)\\) -> ");
+  private static final Pattern ARGUMENT = Pattern.compile(",\\s*(\\w+): ([\\w\\[\\].]+)");
+
+  private final Path file;
+  private final String rootClass;
+  private final Map<String, String> bodies;
+
+  private GraphArchive(Path file, String rootClass, Map<String, String> bodies) {
+    this.file = file;
+    this.rootClass = rootClass;
+    this.bodies = bodies;
+  }
+
+  /**
+   * Opens a file and reads its code.
+   *
+   * @throws ModelException {@code bad-graph} if it is not TorchScript
+   */
+  static GraphArchive read(Path file) throws ModelException {
+    try (ZipFile zip = new ZipFile(file.toFile())) {
+      Map<String, String> bodies = new HashMap<>();
+      String rootClass = null;
+      Enumeration<? extends ZipEntry> entries = zip.entries();
+      while (entries.hasMoreElements()) {
+        ZipEntry entry = entries.nextElement();
+        if (isCode(entry)) {
+          collect(entry, text(zip, entry), bodies);
+        } else if (entry.getName().endsWith("/data.pkl")) {
+          rootClass = rootClass(zip, entry);
+        }
+      }
+      if (rootClass == null || !bodies.containsKey(rootClass)) {
+        throw new ModelException(
+            "bad-graph",
+            file
+                + " holds no TorchScript module; save one with torch.jit.trace(model, inputs).save(...)");
+      }
+      return new GraphArchive(file, rootClass, bodies);
+    } catch (ZipException e) {
+      throw new ModelException(
+          "bad-graph",
+          file
+              + " is not a TorchScript file (no zip archive); save one with torch.jit.trace(...).save(...)",
+          e);
+    } catch (IOException e) {
+      throw new ModelException("bad-graph", file + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * The names of the tensors that the graph's {@code forward} takes; empty if the code does not
+   * tell.
+   */
+  Optional<List<String>> inputNames() {
+    Matcher forward = FORWARD.matcher(bodies.getOrDefault(rootClass, ""));
+    if (!forward.find()) {
+      return Optional.empty();
+    }
+    List<String> names = new ArrayList<>();
+    Matcher argument = ARGUMENT.matcher(forward.group(1));
+    while (argument.find()) {
+      if (argument.group(2).contains("Tensor")) {
+        names.add(argument.group(1));
+      }
+    }
+    return Optional.of(names);
+  }
+
+  /** The names of all buffers, with the path of the modules that hold them. */
+  Set<String> buffers() {
+    Set<String> names = new LinkedHashSet<>();
+    collectBuffers("", rootClass, names, 0);
+    return names;
+  }
+
+  /** Copies the archive so that its buffers are listed among the parameters. */
+  void copyListingBuffers(Path target) throws IOException {
+    try (ZipFile zip = new ZipFile(file.toFile());
+        ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(target))) {
+      out.setMethod(
+          ZipOutputStream
+              .STORED); // the engine maps records; there is nothing to gain from compression
+      Enumeration<? extends ZipEntry> entries = zip.entries();
+      while (entries.hasMoreElements()) {
+        ZipEntry entry = entries.nextElement();
+        if (isCode(entry)) {
+          byte[] code = listBuffers(text(zip, entry)).getBytes(StandardCharsets.UTF_8);
+          CRC32 crc = new CRC32();
+          crc.update(code);
+          out.putNextEntry(stored(entry.getName(), code.length, crc.getValue()));
+          out.write(code);
+        } else {
+          out.putNextEntry(stored(entry.getName(), entry.getSize(), entry.getCrc()));
+          try (InputStream in = zip.getInputStream(entry)) {
+            in.transferTo(out);
+          }
+        }
+        out.closeEntry();
+      }
+    }
+  }
+
+  private void collectBuffers(String prefix, String className, Set<String> names, int depth) {
+    String body = bodies.get(className);
+    if (body == null || depth > 200) {
+      return;
+    }
+    Matcher lists = LISTS.matcher(body);
+    if (lists.find()) {
+      Matcher name = QUOTED.matcher(lists.group(2));
+      while (name.find()) {
+        names.add(prefix + name.group(1));
+      }
+    }
+    Matcher child = CHILD.matcher(body);
+    while (child.find()) {
+      String name = child.group(1) != null ? child.group(1) : child.group(2);
+      collectBuffers(prefix + name + ".", child.group(3), names, depth + 1);
+    }
+  }
+
+  private static String listBuffers(String code) {
+    return LISTS.matcher(code).replaceAll("  __parameters__ = [$1$2]\n  __buffers__ = []\n");
+  }
+
+  private static boolean isCode(ZipEntry entry) {
+    return entry.getName().contains("/code/") && entry.getName().endsWith(".py");
+  }
+
+  private static String text(ZipFile zip, ZipEntry entry) throws IOException {
+    if (entry.getSize() > MAX_CODE_BYTES) {
+      throw new IOException(entry.getName() + " has " + entry.getSize() + " bytes of code");
+    }
+    try (InputStream in = zip.getInputStream(entry)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  /** Cuts a file of code into its classes, each under its qualified name. */
+  private static void collect(ZipEntry entry, String code, Map<String, String> bodies) {
+    String path = entry.getName();
+    int start = path.indexOf("/code/") + "/code/".length();
+    String module = path.substring(start, path.length() - ".py".length()).replace('/', '.');
+    Matcher matcher = CLASS.matcher(code);
+    List<Integer> starts = new ArrayList<>();
+    List<String> names = new ArrayList<>();
+    while (matcher.find()) {
+      starts.add(matcher.start());
+      names.add(matcher.group(1));
+    }
+    for (int i = 0; i < names.size(); i++) {
+      int end = i + 1 < names.size() ? starts.get(i + 1) : code.length();
+      bodies.put(module + "." + names.get(i), code.substring(starts.get(i), end));
+    }
+  }
+
+  /** The pickled tree begins with the class of its root. */
+  private static @org.jspecify.annotations.Nullable String rootClass(ZipFile zip, ZipEntry entry)
+      throws IOException {
+    try (InputStream in = zip.getInputStream(entry)) {
+      String head = new String(in.readNBytes(4096), StandardCharsets.ISO_8859_1);
+      Matcher matcher = ROOT_CLASS.matcher(head);
+      return matcher.find() ? matcher.group(1) + "." + matcher.group(2) : null;
+    }
+  }
+
+  private static ZipEntry stored(String name, long size, long crc) {
+    ZipEntry entry = new ZipEntry(name);
+    entry.setMethod(ZipEntry.STORED);
+    entry.setSize(size);
+    entry.setCompressedSize(size);
+    entry.setCrc(crc);
+    entry.setTime(0);
+    return entry;
+  }
+}

@@ -1,0 +1,108 @@
+package io.fisherwatch.djl;
+
+import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+
+/**
+ * The device-side half of the runtime: the TorchScript functions of {@code
+ * src/main/python/make_kernels.py}, each called by its name. Results live as long as the manager of
+ * the call.
+ */
+final class Kernels {
+
+  private final PtSymbolBlock block;
+
+  private Kernels(PtSymbolBlock block) {
+    this.block = block;
+  }
+
+  /** Loads the functions into the manager, with which they go. */
+  static Kernels load(PtNDManager manager) {
+    try {
+      Path file = Files.createTempFile("fisherwatch-kernels", ".pt");
+      try (InputStream in = Kernels.class.getResourceAsStream("kernels.pt")) {
+        if (in == null) {
+          throw new IllegalStateException("kernels.pt is missing from the jar");
+        }
+        Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
+        return new Kernels(
+            JniUtils.loadModule(manager, file, true, new String[0], new String[0], true));
+      } finally {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("kernels.pt cannot be unpacked", e);
+    }
+  }
+
+  /**
+   * Prepares this thread for the engine: gradients on, and graphs run as they are written from the
+   * first call.
+   */
+  static void enter() {
+    JniUtils.setGradMode(true);
+    JniUtils.setGraphExecutorOptimize(false);
+  }
+
+  /**
+   * Calls a function.
+   *
+   * @param manager owns the results
+   * @param name the function
+   * @param arguments tensors ({@link NDArray}) and lists of tensors ({@link NDList})
+   */
+  NDList call(PtNDManager manager, String name, Object... arguments) {
+    enter();
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      // An array's name tells the engine's Java interface what to do with it: call a method, or
+      // join a list.
+      NDList inputs = new NDList();
+      NDArray method = scope.create(0);
+      method.setName("module_method:" + name);
+      inputs.add(method);
+      for (int i = 0; i < arguments.length; i++) {
+        if (arguments[i] instanceof NDList list) {
+          if (list.isEmpty()) {
+            throw new IllegalArgumentException(name + ": argument " + i + " is an empty list");
+          }
+          for (NDArray array : list) {
+            array.setName("list" + i + "[]");
+            inputs.add(array);
+          }
+        } else {
+          NDArray array = (NDArray) arguments[i];
+          array.setName(null);
+          inputs.add(array);
+        }
+      }
+      NDList results = IValueUtils.forward(block, inputs, true);
+      results.attach(manager);
+      return results;
+    }
+  }
+
+  /** The last line of what TorchScript says, which is the reason; the others are its stack. */
+  static String reason(EngineException e) {
+    String message = e.getMessage() == null ? e.toString() : e.getMessage();
+    List<String> lines =
+        message.lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
+    for (String line : lines) {
+      if (line.startsWith("RuntimeError:") || line.contains("Error: ")) {
+        return line;
+      }
+    }
+    return lines.isEmpty() ? e.toString() : lines.get(lines.size() - 1);
+  }
+}

@@ -1,0 +1,24 @@
+package io.fisherwatch.runtime;
+
+import org.jspecify.annotations.Nullable;
+
+/** A forward pass that can be pulled back as often as wanted. Close it before its batch. */
+public interface ForwardPass extends AutoCloseable {
+
+  /** The logits of all examples of this pass. */
+  Logits logits();
+
+  /**
+   * Pulls cotangents back: g = Σ Jᵀu over all rows, a vector-Jacobian product, and reduces it on
+   * the device.
+   *
+   * @param cotangents as many rows and classes as the logits
+   * @param squares where to add g∘g, or null; nothing is added if a value of g is not finite
+   * @throws ModelException {@code no-gradient} if no gradient path leads from the logits to any
+   *     parameter
+   */
+  Gradient pullBack(Cotangents cotangents, @Nullable DiagonalArray squares) throws ModelException;
+
+  @Override
+  void close();
+}

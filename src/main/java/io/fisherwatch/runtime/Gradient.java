@@ -1,0 +1,43 @@
+package io.fisherwatch.runtime;
+
+/** What is left of a gradient g once it has been reduced on the device, parameter by parameter. */
+public final class Gradient {
+
+  private final double[] squaredNorms;
+  private final long[] nonFinite;
+
+  /**
+   * @param squaredNorms ‖g‖² by parameter, summed in double; −1 where no gradient path leads to the
+   *     parameter
+   * @param nonFinite non-finite values by parameter
+   */
+  public Gradient(double[] squaredNorms, long[] nonFinite) {
+    this.squaredNorms = squaredNorms.clone();
+    this.nonFinite = nonFinite.clone();
+  }
+
+  /** Whether a gradient path leads to the parameter. */
+  public boolean reaches(int parameter) {
+    return squaredNorms[parameter] != -1;
+  }
+
+  /** ‖g‖² of one parameter; 0 where no path leads to it. */
+  public double squaredNorm(int parameter) {
+    return reaches(parameter) ? squaredNorms[parameter] : 0;
+  }
+
+  /** Non-finite values in one parameter's gradient. */
+  public long nonFinite(int parameter) {
+    return nonFinite[parameter];
+  }
+
+  /** Whether every value is finite. */
+  public boolean isFinite() {
+    for (long count : nonFinite) {
+      if (count > 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,55 @@
+package io.fisherwatch.runtime;
+
+import io.fisherwatch.safetensors.HostTensor;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A differentiable model, held on a device. For one thread at a time.
+ *
+ * <p>Figures per parameter are arrays in the order of {@link #parameters()}.
+ */
+public interface Model extends AutoCloseable {
+
+  /** The distinct parameters, in the graph's order. */
+  List<Parameter> parameters();
+
+  /**
+   * Second names of parameters that share storage, each with the name that stands in {@link
+   * #parameters()}.
+   */
+  Map<String, String> aliases();
+
+  /** The names of the graph's inputs, where the graph tells them. */
+  Optional<List<String>> inputNames();
+
+  /**
+   * Replaces parameters and buffers in place by those of a safetensors file, streamed.
+   *
+   * @param sha256 what the file's digest must be, in lower-case hex; checked before anything is
+   *     replaced and again over the bytes that were copied. Empty if there is nothing to compare
+   *     with
+   * @throws ModelException {@code digest-mismatch}, {@code bad-weights} (malformed, a parameter
+   *     missing, a name that the graph does not know, two names of one parameter that disagree),
+   *     {@code shape-mismatch}. Unless the message says otherwise the model holds what it held
+   *     before
+   */
+  void replaceWeights(Path weights, Optional<String> sha256) throws ModelException;
+
+  /**
+   * Moves the inputs of a batch to the device.
+   *
+   * @param inputs in the order of the graph's arguments; the first dimension of each is the example
+   * @throws ModelException {@code empty-batch}, {@code shape-mismatch} if the first dimensions
+   *     differ
+   */
+  BoundBatch bind(List<HostTensor> inputs) throws ModelException;
+
+  /** Zeroed float32 arrays in the shapes of the trainable parameters, on the model's device. */
+  DiagonalArray newDiagonal();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,205 @@
+"""Makes src/main/resources/io/fisherwatch/djl/kernels.pt: the device-side half of the PyTorch runtime.
+
+What touches a whole gradient must run inside PyTorch: a gradient has as many numbers as the model has parameters, and
+none of them may cross to the JVM. The functions below are compiled to TorchScript, so that the same file runs on every
+device and needs no compiler on the user's machine. Run with PyTorch 2.x; only operators that libtorch 2.1 knows are
+used.
+
+    python3 src/main/python/make_kernels.py
+"""
+
+import pathlib
+from typing import List, Optional
+
+import torch
+
+TARGET = pathlib.Path(__file__).resolve().parents[1] / "resources/io/fisherwatch/djl/kernels.pt"
+
+
+class Kernels(torch.nn.Module):
+    """Every method takes tensors and lists of tensors and returns a list of tensors."""
+
+    @torch.jit.export
+    def squares(
+        self,
+        logits: torch.Tensor,
+        cotangents: torch.Tensor,
+        keep: torch.Tensor,
+        aliases: torch.Tensor,
+        parameters: List[torch.Tensor],
+        sums: List[torch.Tensor],
+    ) -> List[torch.Tensor]:
+        """One vector-Jacobian product g = sum over rows of J' u, reduced parameter by parameter.
+
+        Returns squared norms (float64, -1 where no gradient path leads to the parameter) and the number of non-finite
+        gradient values (int64). Adds g*g to ``sums`` unless a value is not finite or ``sums`` is empty. ``aliases``
+        holds pairs (parameter, second name): gradients of one tensor under two names add up before they are squared.
+        """
+        grads = torch.autograd.grad(
+            [logits],
+            parameters,
+            torch.jit.annotate(Optional[List[Optional[torch.Tensor]]], [cotangents.to(logits.dtype)]),
+            retain_graph=bool(keep),
+            create_graph=False,
+            allow_unused=True,
+        )
+        with torch.no_grad():
+            for pair in range(aliases.size(0)):
+                first, second = int(aliases[pair][0]), int(aliases[pair][1])
+                g = grads[first]
+                h = grads[second]
+                if g is None:
+                    grads[first] = h
+                elif h is not None:
+                    grads[first] = g + h
+                grads[second] = None
+            norms = torch.jit.annotate(List[torch.Tensor], [])
+            for g in grads:
+                if g is not None:
+                    norm = torch.linalg.vector_norm(g.detach(), 2.0, dtype=torch.float64)
+                    norms.append(norm * norm)
+                else:
+                    norms.append(torch.full([], -1.0, dtype=torch.float64, device=logits.device))
+            squared = torch.stack(norms).cpu()
+            counts = torch.zeros([len(grads)], dtype=torch.int64)
+            if not bool(torch.isfinite(squared).all()):
+                for i, g in enumerate(grads):
+                    if g is not None:
+                        counts[i] = torch.isfinite(g).logical_not().sum().cpu()
+            if len(sums) > 0 and int(counts.sum()) == 0:
+                for i, g in enumerate(grads):
+                    if g is not None:
+                        sums[i].addcmul_(g.detach(), g.detach())
+        return [squared, counts]
+
+    @torch.jit.export
+    def average(self, scale: torch.Tensor, weight: torch.Tensor, means: List[torch.Tensor],
+                sums: List[torch.Tensor]) -> List[torch.Tensor]:
+        """mean += weight * (scale * sum - mean), and the sums are emptied."""
+        with torch.no_grad():
+            for mean, total in zip(means, sums):
+                total.mul_(scale)
+                mean.lerp_(total, weight.to(mean.dtype))
+                total.zero_()
+        return []
+
+    @torch.jit.export
+    def fill(self, value: torch.Tensor, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
+        """Sets every element to one value."""
+        with torch.no_grad():
+            for tensor in tensors:
+                tensor.fill_(value)
+        return []
+
+    @torch.jit.export
+    def combine(self, targets: List[torch.Tensor], others: List[torch.Tensor]) -> List[torch.Tensor]:
+        """target += other."""
+        with torch.no_grad():
+            for target, other in zip(targets, others):
+                target.add_(other)
+        return []
+
+    @torch.jit.export
+    def histogram(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
+        """Counts float32 values by their upper 16 bits: [0, 32640) non-negative and finite, 32640 all others.
+
+        For non-negative floats the order of the bit patterns is the order of the values, 128 bins to the octave. Zero
+        has a bin of its own, apart from the smallest subnormals, which bin 1 takes in.
+        """
+        counts = torch.zeros([32641], dtype=torch.int64, device=tensors[0].device)
+        for tensor in tensors:
+            flat = tensor.reshape(-1)
+            start = 0
+            while start < flat.size(0):
+                chunk = flat[start:start + 4194304]
+                bits = torch.bitwise_right_shift(chunk.view(torch.int32), 16)
+                valid = torch.isfinite(chunk) & (chunk >= 0)
+                bits = torch.where((bits == 0) & (chunk > 0), torch.ones_like(bits), bits)
+                bits = torch.where(chunk == 0, torch.zeros_like(bits), bits)
+                bits = torch.where(valid, bits, torch.full_like(bits, 32640))
+                counts += torch.bincount(bits, minlength=32641)
+                start += 4194304
+        return [counts.cpu()]
+
+    @torch.jit.export
+    def shared(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
+        """For each tensor the index of the first one that is the same memory in the same layout."""
+        owners = torch.arange(len(tensors))
+        for i in range(len(tensors)):
+            for j in range(i):
+                if tensors[i].numel() == tensors[j].numel() and tensors[i].is_set_to(tensors[j]):
+                    owners[i] = j
+                    break
+        return [owners]
+
+    @torch.jit.export
+    def write(self, target: torch.Tensor, offset: torch.Tensor, chunk: torch.Tensor) -> List[torch.Tensor]:
+        """Copies a flat chunk into a contiguous tensor, converting its type."""
+        with torch.no_grad():
+            start = int(offset)
+            target.detach().view(-1)[start:start + chunk.size(0)].copy_(chunk)
+        return []
+
+    @torch.jit.export
+    def differ(self, target: torch.Tensor, offset: torch.Tensor, chunk: torch.Tensor) -> List[torch.Tensor]:
+        """Whether a flat chunk, converted to the tensor's type, differs from what stands there."""
+        start = int(offset)
+        there = target.detach().view(-1)[start:start + chunk.size(0)]
+        return [there.ne(chunk.to(there.dtype).to(there.device)).any().cpu()]
+
+    @torch.jit.export
+    def contiguous(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
+        """Which of the tensors are contiguous."""
+        flags = torch.zeros([len(tensors)], dtype=torch.bool)
+        for i, tensor in enumerate(tensors):
+            flags[i] = tensor.is_contiguous()
+        return [flags]
+
+    @torch.jit.export
+    def assign(self, target: torch.Tensor, source: torch.Tensor) -> List[torch.Tensor]:
+        """Copies a whole tensor into one of any layout."""
+        with torch.no_grad():
+            target.detach().copy_(source)
+        return []
+
+    @torch.jit.export
+    def host(self, tensor: torch.Tensor) -> List[torch.Tensor]:
+        """A contiguous copy in the host's memory; 16-bit floats widened to 32."""
+        value = tensor.detach().cpu().contiguous()
+        if value.dtype == torch.float16 or value.dtype == torch.bfloat16:
+            value = value.to(torch.float32)
+        return [value]
+
+    @torch.jit.export
+    def descend(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        rate: torch.Tensor,
+        step: torch.Tensor,
+        parameters: List[torch.Tensor],
+        first: List[torch.Tensor],
+        second: List[torch.Tensor],
+    ) -> List[torch.Tensor]:
+        """One step of Adam (Kingma and Ba, 2015; beta 0.9 and 0.999) on the mean cross-entropy; returns the loss."""
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        grads = torch.autograd.grad([loss], parameters, allow_unused=True)
+        with torch.no_grad():
+            t = float(step)
+            for i, g in enumerate(grads):
+                if g is not None:
+                    first[i].lerp_(g, 0.1)
+                    second[i].mul_(0.999).addcmul_(g, g, value=0.001)
+                    root = (second[i] / (1.0 - 0.999**t)).sqrt_().add_(1e-8)
+                    parameters[i].detach().sub_(float(rate) / (1.0 - 0.9**t) * first[i] / root)
+        return [loss.detach().to(torch.float64).cpu()]
+
+
+def main() -> None:
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    torch.jit.script(Kernels()).save(str(TARGET))
+    print(f"{TARGET}: {TARGET.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
