@@ -47,6 +47,9 @@ final class GraphArchive {
       Pattern.compile("(?s)\n  def forward\\(self: [\\w.]+(.*?)\\) -> ");
   private static final Pattern ARGUMENT = Pattern.compile(",\\s*(\\w+): ([\\w\\[\\].]+)");
 
+  /** Operators that reach for files: a graph from a stream has no business with them. */
+  private static final Pattern FILES = Pattern.compile("\\b(torch\\.(?:save|load|from_file)|open)\\(");
+
   private final Path file;
   private final String rootClass;
   private final Map<String, String> bodies;
@@ -70,7 +73,14 @@ final class GraphArchive {
       while (entries.hasMoreElements()) {
         ZipEntry entry = entries.nextElement();
         if (isCode(entry)) {
-          collect(entry, text(zip, entry), bodies);
+          String code = text(zip, entry);
+          Matcher files = FILES.matcher(code);
+          if (files.find()) {
+            throw new ModelException(
+                "bad-graph",
+                file + " calls " + files.group(1) + ", which a graph may not: it reaches for files");
+          }
+          collect(entry, code, bodies);
         } else if (entry.getName().endsWith("/data.pkl")) {
           rootClass = rootClass(zip, entry);
         }

@@ -19,6 +19,9 @@ public interface DiagonalArray extends AutoCloseable {
   /** Adds another array. */
   void add(DiagonalArray other);
 
+  /** Multiplies all with a factor. */
+  void scale(double factor);
+
   /** Sets all to zero. */
   void clear();
 

@@ -1,0 +1,148 @@
+package io.fisherwatch.djl;
+
+import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import io.fisherwatch.runtime.BoundBatch;
+import io.fisherwatch.runtime.ForwardPass;
+import io.fisherwatch.runtime.Logits;
+import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.runtime.OutputSelector;
+import io.fisherwatch.safetensors.HostTensor;
+
+/** The inputs of a batch on the device. */
+final class TorchBatch implements BoundBatch {
+
+  private final TorchModel model;
+  private final PtNDManager manager;
+  private final NDList inputs;
+  private final int examples;
+
+  TorchBatch(TorchModel model, PtNDManager manager, NDList inputs, int examples) {
+    this.model = model;
+    this.manager = manager;
+    this.inputs = inputs;
+    this.examples = examples;
+  }
+
+  @Override
+  public int examples() {
+    return examples;
+  }
+
+  @Override
+  public ForwardPass forward(int from, int to) throws ModelException {
+    Kernels.enter();
+    PtNDManager scope = (PtNDManager) manager.newSubManager();
+    try {
+      NDList slices = new NDList();
+      for (NDArray input : inputs) {
+        NDArray slice =
+            from == 0 && to == examples
+                ? input.duplicate()
+                : input.get(new NDIndex(from + ":" + to));
+        slice.attach(scope);
+        slices.add(slice);
+      }
+      NDArray selected = select(run(slices));
+      NDArray logits = selected;
+      if (!JniUtils.requiresGrad((PtNDArray) logits)) {
+        throw new ModelException(
+            "no-gradient",
+            "no gradient path leads from the logits to a parameter; the graph detaches them or"
+                + " computes them under no_grad");
+      }
+      HostTensor host = HostTensors.toHost(logits, model.kernels(), scope);
+      return new TorchForwardPass(model, scope, logits, check(host, to - from));
+    } catch (ModelException | RuntimeException e) {
+      scope.close();
+      throw e;
+    }
+  }
+
+  private NDList run(NDList slices) throws ModelException {
+    try {
+      return IValueUtils.forward(model.block(), slices, true);
+    } catch (EngineException e) {
+      throw new ModelException(
+          "shape-mismatch",
+          "the graph refuses the inputs " + describe(slices) + ": " + Kernels.reason(e),
+          e);
+    } catch (UnsupportedOperationException e) {
+      throw new ModelException(
+          "bad-output",
+          "the graph's outputs hold something else than tensors (None, or a nested dict); wrap the"
+              + " model so that forward returns tensors",
+          e);
+    }
+  }
+
+  private NDArray select(NDList outputs) throws ModelException {
+    OutputSelector output = model.output();
+    if (output.key().isPresent()) {
+      String key = output.key().get();
+      for (NDArray array : outputs) {
+        if (key.equals(array.getName())) {
+          array.setName(null);
+          return array;
+        }
+      }
+      throw new ModelException(
+          "bad-output", "the graph has no output '" + key + "'; it has " + names(outputs));
+    }
+    if (output.index() >= outputs.size()) {
+      throw new ModelException(
+          "bad-output", "the graph has no output " + output.index() + "; it has " + outputs.size());
+    }
+    NDArray array = outputs.get(output.index());
+    array.setName(null);
+    return array;
+  }
+
+  private static Logits check(HostTensor host, int rows) throws ModelException {
+    boolean shaped =
+        host.dtype().isFloating()
+            && (host.dimensions() == 2 || host.dimensions() == 3)
+            && host.size(0) == rows
+            && host.elements() > 0;
+    if (!shaped) {
+      throw new ModelException(
+          "shape-mismatch",
+          "the logits are "
+              + host
+              + ", not real numbers [examples, classes] or [examples, positions, classes] for "
+              + rows
+              + " examples");
+    }
+    return Logits.of(host);
+  }
+
+  private static String describe(NDList arrays) {
+    StringBuilder text = new StringBuilder();
+    for (NDArray array : arrays) {
+      text.append(text.isEmpty() ? "" : ", ")
+          .append(array.getDataType())
+          .append(array.getShape().getShape().length == 0 ? "()" : array.getShape());
+    }
+    return text.toString();
+  }
+
+  private static String names(NDList arrays) {
+    StringBuilder text = new StringBuilder();
+    for (NDArray array : arrays) {
+      String name = array.getName();
+      text.append(text.isEmpty() ? "" : ", ").append(name == null ? "one without a name" : name);
+    }
+    return text.toString();
+  }
+
+  @Override
+  public void close() {
+    manager.close();
+  }
+}

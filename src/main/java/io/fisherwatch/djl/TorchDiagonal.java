@@ -1,0 +1,107 @@
+package io.fisherwatch.djl;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.pytorch.engine.PtNDManager;
+import io.fisherwatch.runtime.DiagonalArray;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.function.Consumer;
+
+/** Float32 arrays beside the trainable parameters. */
+final class TorchDiagonal implements DiagonalArray {
+
+  private static final long CHUNK = 1 << 20;
+
+  private final PtNDManager manager;
+  private final Kernels kernels;
+  private final ParameterTable table;
+  private final NDList arrays;
+
+  TorchDiagonal(PtNDManager manager, Kernels kernels, ParameterTable table, NDList arrays) {
+    this.manager = manager;
+    this.kernels = kernels;
+    this.table = table;
+    this.arrays = arrays;
+  }
+
+  NDList arrays() {
+    return arrays;
+  }
+
+  @Override
+  public void averageIn(DiagonalArray sums, double scale, double weight) {
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      kernels.call(
+          scope,
+          "average",
+          scope.create(scale),
+          scope.create(weight),
+          arrays,
+          ((TorchDiagonal) sums).arrays);
+    }
+  }
+
+  @Override
+  public void add(DiagonalArray other) {
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      kernels.call(scope, "combine", arrays, ((TorchDiagonal) other).arrays);
+    }
+  }
+
+  @Override
+  public void scale(double factor) {
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      kernels.call(scope, "scale", scope.create(factor), arrays);
+    }
+  }
+
+  @Override
+  public void clear() {
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      kernels.call(scope, "fill", scope.create(0.0), arrays);
+    }
+  }
+
+  @Override
+  public long[] histogram(int... parameters) {
+    NDList chosen = new NDList();
+    for (int parameter : parameters) {
+      chosen.add(array(parameter));
+    }
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      return kernels.call(scope, "histogram", chosen).get(0).toLongArray();
+    }
+  }
+
+  @Override
+  public void read(int parameter, Consumer<ByteBuffer> sink) {
+    NDArray array = array(parameter);
+    long size = array.size();
+    for (long start = 0; start < size; start += CHUNK) {
+      long end = Math.min(size, start + CHUNK);
+      try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+        NDArray flat = array.flatten();
+        flat.attach(scope);
+        NDArray chunk = flat.get(new NDIndex(start + ":" + end));
+        chunk.attach(scope);
+        sink.accept(chunk.toByteBuffer(false).order(ByteOrder.LITTLE_ENDIAN));
+      }
+    }
+  }
+
+  private NDArray array(int parameter) {
+    int slot = table.slot(parameter);
+    if (slot < 0) {
+      throw new IllegalArgumentException(
+          table.parameters().get(parameter).name() + " takes no gradients and has no diagonal");
+    }
+    return arrays.get(slot);
+  }
+
+  @Override
+  public void close() {
+    manager.close();
+  }
+}

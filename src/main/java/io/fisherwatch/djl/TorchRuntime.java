@@ -1,0 +1,92 @@
+package io.fisherwatch.djl;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDManager;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.jni.JniUtils;
+import io.fisherwatch.runtime.Model;
+import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.runtime.ModelLoader;
+import io.fisherwatch.runtime.OutputSelector;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Loads TorchScript graphs onto one device. All native memory of a model goes when the model is
+ * closed, and that of every model when the runtime is.
+ */
+public final class TorchRuntime implements ModelLoader {
+
+  private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,3}))?");
+
+  private final Device device;
+  private final PtNDManager manager;
+
+  private TorchRuntime(Device device) {
+    this.device = device;
+    this.manager = (PtNDManager) NDManager.newBaseManager(device, "PyTorch");
+  }
+
+  /**
+   * Starts the engine.
+   *
+   * @param device {@code auto} (the first GPU, or the CPU if there is none), {@code cpu}, {@code
+   *     cuda} or {@code cuda:N}
+   * @param threads threads of one operation on the CPU; 0 leaves the engine's default, one for each
+   *     core
+   * @throws ModelException {@code bad-device} if there is no such device
+   */
+  public static TorchRuntime open(String device, int threads) throws ModelException {
+    Engine engine = Engine.getEngine("PyTorch");
+    if (threads > 0) {
+      JniUtils.setNumThreads(threads);
+    }
+    return new TorchRuntime(choose(device, engine.getGpuCount()));
+  }
+
+  @Override
+  public Model load(Path graph, OutputSelector output) throws ModelException {
+    return TorchModel.load(manager, graph, output);
+  }
+
+  PtNDManager newManager() {
+    return (PtNDManager) manager.newSubManager();
+  }
+
+  @Override
+  public String device() {
+    return device.isGpu() ? "cuda:" + device.getDeviceId() : "cpu";
+  }
+
+  @Override
+  public void close() {
+    manager.close();
+  }
+
+  private static Device choose(String device, int gpus) throws ModelException {
+    if (device.equals("cpu") || (device.equals("auto") && gpus == 0)) {
+      return Device.cpu();
+    }
+    if (device.equals("auto")) {
+      return Device.gpu(0);
+    }
+    Matcher cuda = CUDA.matcher(device);
+    if (!cuda.matches()) {
+      throw new ModelException(
+          "bad-device", "device '" + device + "' is none of auto, cpu, cuda:0, cuda:1, …");
+    }
+    int index = cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1));
+    if (index >= gpus) {
+      throw new ModelException(
+          "bad-device",
+          "device '"
+              + device
+              + "' is not there: the engine sees "
+              + gpus
+              + " GPUs; use cpu or auto");
+    }
+    return Device.gpu(index);
+  }
+}

@@ -1,0 +1,156 @@
+package io.fisherwatch.monitor;
+
+import io.fisherwatch.runtime.Parameter;
+import io.fisherwatch.snapshot.Bound;
+import io.fisherwatch.snapshot.DiagonalFigure;
+import io.fisherwatch.snapshot.Estimate;
+import io.fisherwatch.snapshot.Figures;
+import io.fisherwatch.snapshot.LayerFigures;
+import io.fisherwatch.snapshot.Settings;
+import io.fisherwatch.snapshot.TraceFigure;
+import io.fisherwatch.snapshot.Uncertain;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Keeps the counts that never age, and draws up the figures from them and the statistics. */
+final class Ledger {
+
+  private final List<Parameter> parameters;
+  private final Map<String, String> aliases;
+  private final LayerMap layers;
+  private final EstimatorSettings settings;
+  private final boolean[] covered;
+  private final long[] nonFinite;
+  private long examples;
+  private long positions;
+  private long probes;
+  private int classes;
+  private Plan plan = new Plan(0, 1, 1);
+
+  Ledger(
+      List<Parameter> parameters,
+      Map<String, String> aliases,
+      LayerMap layers,
+      EstimatorSettings settings) {
+    this.parameters = parameters;
+    this.aliases = aliases;
+    this.layers = layers;
+    this.settings = settings;
+    this.covered = new boolean[parameters.size()];
+    this.nonFinite = new long[layers.layers().size() + 1];
+  }
+
+  /** Enters a batch. */
+  void enter(BatchEstimator.Result result) {
+    BatchTally tally = result.tally();
+    for (int parameter = 0; parameter < covered.length; parameter++) {
+      covered[parameter] |= tally.reaches(parameter);
+    }
+    for (int slot = 0; slot < nonFinite.length; slot++) {
+      nonFinite[slot] += tally.nonFinite(slot);
+    }
+    examples += result.examples();
+    positions += tally.positions();
+    probes += result.plan().probes();
+    classes = result.classes();
+    plan = result.plan();
+  }
+
+  /** Which parameters take gradients. */
+  boolean[] trainable() {
+    boolean[] trainable = new boolean[parameters.size()];
+    for (int i = 0; i < trainable.length; i++) {
+      trainable[i] = parameters.get(i).trainable();
+    }
+    return trainable;
+  }
+
+  /** Scalars of the trainable parameters, which are the entries of the diagonal. */
+  long entries() {
+    return parameters.stream().filter(Parameter::trainable).mapToLong(Parameter::elements).sum();
+  }
+
+  /** The layers, the whole model not among them, with non-finite gradients. */
+  List<String> nonFiniteLayers() {
+    List<String> names = new ArrayList<>();
+    for (int layer = 0; layer < layers.layers().size(); layer++) {
+      if (nonFinite[layer + 1] > 0) {
+        names.add(layers.layers().get(layer));
+      }
+    }
+    return names;
+  }
+
+  /**
+   * Draws up the figures.
+   *
+   * @param diagonals by layer, the whole model first; empty if there are none
+   */
+  Figures figures(Statistics statistics, List<Optional<DiagonalFigure>> diagonals) {
+    List<LayerFigures> figures = new ArrayList<>();
+    long[] coveredBy = coveredBy();
+    long all = parameters.stream().mapToLong(Parameter::elements).sum();
+    for (int slot = 0; slot < nonFinite.length; slot++) {
+      figures.add(
+          new LayerFigures(
+              slot == 0 ? LayerFigures.TOTAL : layers.layers().get(slot - 1),
+              slot == 0 ? all : layers.size(slot - 1),
+              coveredBy[slot],
+              nonFinite[slot],
+              traces(statistics, slot),
+              gaps(statistics, slot),
+              diagonals.isEmpty() ? Optional.empty() : diagonals.get(slot),
+              Optional.empty(),
+              Optional.empty()));
+    }
+    Settings made =
+        new Settings(
+            settings.kind().label(),
+            plan.rank(),
+            plan.microBatch(),
+            plan.probes(),
+            settings.distribution().label(),
+            "plain");
+    return new Figures(
+        examples, positions, classes, all, probes, made, statistics.core(), aliases, figures);
+  }
+
+  private long[] coveredBy() {
+    long[] counts = new long[nonFinite.length];
+    for (int parameter = 0; parameter < covered.length; parameter++) {
+      if (covered[parameter]) {
+        long elements = parameters.get(parameter).elements();
+        counts[0] += elements;
+        counts[layers.layerOf(parameter) + 1] += elements;
+      }
+    }
+    return counts;
+  }
+
+  private static Map<Estimate, TraceFigure> traces(Statistics statistics, int slot) {
+    Map<Estimate, TraceFigure> traces = new EnumMap<>(Estimate.class);
+    for (Quantity quantity : Quantity.values()) {
+      Optional<Uncertain> trace = statistics.trace(quantity, slot);
+      if (quantity.estimate().isPresent() && trace.isPresent()) {
+        traces.put(
+            quantity.estimate().get(),
+            new TraceFigure(trace.get(), statistics.probeCv(quantity, slot)));
+      }
+    }
+    return traces;
+  }
+
+  private static Map<Bound, Uncertain> gaps(Statistics statistics, int slot) {
+    Map<Bound, Uncertain> gaps = new EnumMap<>(Bound.class);
+    for (Quantity quantity : Quantity.values()) {
+      Optional<Uncertain> gap = statistics.trace(quantity, slot);
+      if (quantity.bound().isPresent() && gap.isPresent()) {
+        gaps.put(quantity.bound().get(), gap.get());
+      }
+    }
+    return gaps;
+  }
+}
