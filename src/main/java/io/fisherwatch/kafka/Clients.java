@@ -1,0 +1,66 @@
+package io.fisherwatch.kafka;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** Kafka's clients, configured so that nothing is lost and large records pass. */
+final class Clients {
+
+  /** The largest record, in bytes, before what the envelope adds. */
+  static final int LARGEST_RECORD = 64 << 20;
+
+  private Clients() {}
+
+  /**
+   * A consumer whose offsets are committed by hand and never reset: a position that is missing or
+   * gone is an exception, to be dealt with aloud.
+   */
+  static Consumer<byte[], byte[]> consumer(KafkaSettings settings) {
+    Map<String, Object> properties = new HashMap<>();
+    properties.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, LARGEST_RECORD);
+    properties.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, LARGEST_RECORD);
+    // few, so that a rebalance drops little and memory stays bounded
+    properties.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 16);
+    putAll(properties, settings, ConsumerConfig.configNames(), ProducerConfig.configNames());
+    properties.put(ConsumerConfig.GROUP_ID_CONFIG, settings.groupId());
+    properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+    properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+    return new KafkaConsumer<>(
+        properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  /** A producer that neither loses nor repeats nor reorders, as far as Kafka can. */
+  static Producer<byte[], byte[]> producer(KafkaSettings settings, Map<String, Object> defaults) {
+    Map<String, Object> properties = new HashMap<>();
+    properties.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, LARGEST_RECORD);
+    properties.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 2L * LARGEST_RECORD);
+    properties.putAll(defaults);
+    putAll(properties, settings, ProducerConfig.configNames(), ConsumerConfig.configNames());
+    properties.put(ProducerConfig.ACKS_CONFIG, "all");
+    properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  /** The user's properties, less those that only the other kind of client knows. */
+  private static void putAll(
+      Map<String, Object> properties, KafkaSettings settings, Set<String> own, Set<String> other) {
+    settings
+        .properties()
+        .forEach(
+            (name, value) -> {
+              if (own.contains(name) || !other.contains(name)) {
+                properties.put(name, value);
+              }
+            });
+    properties.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, settings.bootstrapServers());
+  }
+}

@@ -1,0 +1,105 @@
+package io.fisherwatch.kafka;
+
+import io.fisherwatch.event.EventHandler;
+import io.fisherwatch.event.EventListener;
+import io.fisherwatch.event.EventSource;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Consumes the topic of the events as a member of a group: at least once, in the order of each
+ * partition. An event's offset is committed after it was handled, skipped, or safe among the dead
+ * letters. Works under both of Kafka's group protocols.
+ *
+ * <p>{@link #run} polls on the caller's thread and works on another, so that a slow handler does
+ * not cost the membership. A broker that is away is waited for.
+ */
+public final class KafkaEventSource implements EventSource {
+
+  private static final long STOP_SECONDS = 10;
+  private static final long JOIN_MILLIS = 500;
+
+  private final KafkaSettings settings;
+  private final SourceHealth health;
+  private final AtomicBoolean started = new AtomicBoolean();
+  private final AtomicBoolean stopping = new AtomicBoolean();
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private volatile @Nullable Thread poller;
+  private volatile @Nullable Thread worker;
+
+  /** A source that connects when it runs. */
+  public KafkaEventSource(KafkaSettings settings) {
+    this.settings = settings;
+    this.health = new SourceHealth(settings);
+  }
+
+  @Override
+  public void run(EventHandler handler, EventListener listener) {
+    if (!started.compareAndSet(false, true)) {
+      throw new IllegalStateException("a source runs once");
+    }
+    poller = Thread.currentThread();
+    try (DeadLetters deadLetters = new DeadLetters(settings, health)) {
+      WorkQueue queue = new WorkQueue();
+      RecordWorker work = new RecordWorker(queue, handler, listener, deadLetters, System::nanoTime);
+      Thread thread = new Thread(work, "fisherwatch-events");
+      thread.setDaemon(true);
+      worker = thread;
+      thread.start();
+      try (PollLoop loop = new PollLoop(settings, health, listener, queue, stopping::get)) {
+        loop.run();
+        loop.finish(work, thread);
+      } finally {
+        queue.close();
+        work.giveUp();
+        thread.interrupt();
+        joinBriefly(thread);
+      }
+      Error failure = queue.failure();
+      if (failure != null) {
+        throw failure;
+      }
+    } finally {
+      health.stopped();
+      ended.countDown();
+    }
+  }
+
+  /** So that a handler that heeds interrupts is out of the way before its owner closes things. */
+  private static void joinBriefly(Thread thread) {
+    try {
+      thread.join(JOIN_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void stop() {
+    stopping.set(true);
+    Thread current = Thread.currentThread();
+    if (!started.get() || current.equals(poller) || current.equals(worker)) {
+      return;
+    }
+    try {
+      if (!ended.await(STOP_SECONDS, TimeUnit.SECONDS)) {
+        throw new IllegalStateException(
+            "the source did not stop within " + STOP_SECONDS + " s; status: " + status());
+      }
+    } catch (InterruptedException e) {
+      current.interrupt();
+    }
+  }
+
+  @Override
+  public boolean ready() {
+    return health.ready();
+  }
+
+  @Override
+  public String status() {
+    return health.status();
+  }
+}

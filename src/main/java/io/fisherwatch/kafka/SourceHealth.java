@@ -1,0 +1,103 @@
+package io.fisherwatch.kafka;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How the source gets on, in words, and logged once per change: what a broker that is away for an
+ * hour says is one line, not one per attempt. For any thread.
+ */
+final class SourceHealth {
+
+  private static final Logger LOG = LoggerFactory.getLogger(SourceHealth.class);
+
+  private final KafkaSettings settings;
+  private boolean connected;
+  private boolean joined;
+  private boolean stopped;
+  private int partitions;
+  private @Nullable String trouble;
+  private @Nullable String deadLetterTrouble;
+  private @Nullable String gap;
+
+  SourceHealth(KafkaSettings settings) {
+    this.settings = settings;
+  }
+
+  synchronized boolean ready() {
+    return connected && joined && !stopped && trouble == null && deadLetterTrouble == null;
+  }
+
+  synchronized String status() {
+    String state;
+    if (stopped) {
+      state = "stopped";
+    } else if (trouble != null) {
+      state = trouble;
+    } else if (deadLetterTrouble != null) {
+      state = deadLetterTrouble;
+    } else if (!connected) {
+      state = "connecting to " + settings.bootstrapServers();
+    } else if (!joined) {
+      state = "joining the group " + settings.groupId();
+    } else {
+      state = "consuming " + partitions + " partitions of " + settings.topic();
+    }
+    return gap == null ? state : state + "; " + gap;
+  }
+
+  synchronized void works(boolean isMember, int ownedPartitions) {
+    if (trouble != null || !connected) {
+      LOG.info("Kafka at {} answers", settings.bootstrapServers());
+    }
+    trouble = null;
+    connected = true;
+    joined = isMember;
+    partitions = ownedPartitions;
+  }
+
+  synchronized void away(RuntimeException e) {
+    fails(
+        "no answer from Kafka at "
+            + settings.bootstrapServers()
+            + " about topic "
+            + settings.topic()
+            + " (the broker is away, or the topic does not exist): "
+            + e.getMessage());
+  }
+
+  /** A failure that may pass: the source tries again. */
+  synchronized void fails(String what) {
+    if (trouble == null) {
+      LOG.warn("{}; trying again until it works", what);
+    }
+    trouble = what;
+    connected = false;
+  }
+
+  synchronized void deadLettersFail(String topic, Throwable cause) {
+    String what = "cannot write to " + topic + ": " + cause;
+    if (deadLetterTrouble == null) {
+      LOG.warn("{}; trying again until it works", what);
+    }
+    deadLetterTrouble = what;
+  }
+
+  synchronized void deadLettersWork() {
+    if (deadLetterTrouble != null) {
+      LOG.info("writing to {} works again", settings.deadLetterTopic());
+    }
+    deadLetterTrouble = null;
+  }
+
+  /** Events are missing, which stays in the status. */
+  synchronized void gap(String message) {
+    LOG.warn("{}", message);
+    gap = message;
+  }
+
+  synchronized void stopped() {
+    stopped = true;
+  }
+}
