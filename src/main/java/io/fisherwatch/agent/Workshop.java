@@ -1,0 +1,67 @@
+package io.fisherwatch.agent;
+
+import io.fisherwatch.event.FileReference;
+import io.fisherwatch.event.RejectedEventException;
+import io.fisherwatch.monitor.EstimatorSettings;
+import io.fisherwatch.monitor.FisherMonitor;
+import io.fisherwatch.runtime.ModelLoader;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * What all runs work with.
+ *
+ * @param roots where files may be read
+ * @param graphs private copies of graphs
+ * @param scratch a folder of our own for files in passing
+ * @param loader loads models
+ * @param settings how to estimate
+ * @param upkeep what is done now and then only
+ * @param decay factor on everything so far at a new checkpoint
+ */
+record Workshop(
+    FileRoots roots,
+    GraphCache graphs,
+    Path scratch,
+    ModelLoader loader,
+    EstimatorSettings settings,
+    FisherMonitor.Upkeep upkeep,
+    double decay) {
+
+  /** Writes something, or says that there is nothing to write. */
+  @FunctionalInterface
+  interface Writing {
+    boolean writeTo(OutputStream out) throws IOException;
+  }
+
+  /** Finds a file that an event names. */
+  Path resolve(FileReference reference) throws RejectedEventException {
+    try {
+      return roots.resolve(reference.uri());
+    } catch (RejectedPathException e) {
+      throw new RejectedEventException(e.code(), e.getMessage(), e);
+    }
+  }
+
+  /** Writes to a new file in the scratch folder; empty if there was nothing to write. */
+  Optional<Path> spool(Writing writing) {
+    try {
+      Path file = Files.createTempFile(scratch, "spool", ".safetensors");
+      boolean written = false;
+      try (OutputStream out = Files.newOutputStream(file)) {
+        written = writing.writeTo(out);
+      } finally {
+        if (!written) {
+          Files.delete(file);
+        }
+      }
+      return written ? Optional.of(file) : Optional.empty();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write to " + scratch + ": " + e.getMessage(), e);
+    }
+  }
+}

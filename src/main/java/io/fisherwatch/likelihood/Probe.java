@@ -1,0 +1,77 @@
+package io.fisherwatch.likelihood;
+
+/**
+ * Random numbers that are a pure function of a key: no state is shared, and the same key gives the
+ * same numbers whatever else is done, in whatever order.
+ *
+ * <p>The key's words are absorbed one after another by the finaliser of SplitMix64 (Steele, Lea and
+ * Flood 2014), which then runs as a counter. For one thread.
+ */
+public final class Probe {
+
+  private static final long GOLDEN_GAMMA = 0x9e3779b97f4a7c15L;
+
+  private final Distribution distribution;
+  private long state;
+  private double spare = Double.NaN;
+
+  private Probe(Distribution distribution, long state) {
+    this.distribution = distribution;
+    this.state = state;
+  }
+
+  /** The probe of a key. */
+  public static Probe of(Distribution distribution, long... key) {
+    long state = mix(GOLDEN_GAMMA ^ key.length);
+    for (long word : key) {
+      state = mix(state + GOLDEN_GAMMA + mix(word + GOLDEN_GAMMA));
+    }
+    return new Probe(distribution, state);
+  }
+
+  /** The next number of the distribution. */
+  public double next() {
+    return distribution == Distribution.RADEMACHER ? sign() : gaussian();
+  }
+
+  /** −1 or 1, whatever the distribution. */
+  public double sign() {
+    return bits() < 0 ? -1 : 1;
+  }
+
+  /** Uniform on [0, 1). */
+  public double uniform() {
+    return (bits() >>> 11) * 0x1p-53;
+  }
+
+  /** Marsaglia's polar method, which gives two at a time. */
+  private double gaussian() {
+    if (!Double.isNaN(spare)) {
+      double kept = spare;
+      spare = Double.NaN;
+      return kept;
+    }
+    while (true) {
+      double x = 2 * uniform() - 1;
+      double y = 2 * uniform() - 1;
+      double square = x * x + y * y;
+      if (square > 0 && square < 1) {
+        double scale = Math.sqrt(-2 * Math.log(square) / square);
+        spare = y * scale;
+        return x * scale;
+      }
+    }
+  }
+
+  private long bits() {
+    state += GOLDEN_GAMMA;
+    return mix(state);
+  }
+
+  private static long mix(long value) {
+    long z = value;
+    z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
+    z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+    return z ^ (z >>> 31);
+  }
+}
