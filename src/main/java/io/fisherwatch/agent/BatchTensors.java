@@ -5,6 +5,7 @@ import io.fisherwatch.event.CheckpointEvent;
 import io.fisherwatch.event.FileReference;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.monitor.Batch;
+import io.fisherwatch.monitor.BatchInputs;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.safetensors.SafetensorsException;
@@ -47,7 +48,7 @@ final class BatchTensors {
       }
       return new BatchTensors(SafetensorsReader.decode(bytes, file.toString()));
     } catch (SafetensorsException e) {
-      throw new RejectedEventException("undecodable", e.getMessage(), e);
+      throw new RejectedEventException("undecodable", String.valueOf(e.getMessage()), e);
     } catch (IOException e) {
       throw new RejectedEventException(
           "file-not-found", file + " cannot be read: " + e.getMessage(), e);
@@ -60,7 +61,7 @@ final class BatchTensors {
     try {
       return BatchInputs.select(tensors, checkpoint.inputs(), mask, model.inputNames());
     } catch (IllegalArgumentException e) {
-      throw new RejectedEventException("missing-input", e.getMessage(), e);
+      throw new RejectedEventException("missing-input", String.valueOf(e.getMessage()), e);
     }
   }
 }

@@ -43,8 +43,7 @@ final class EventDispatcher implements EventHandler, DiagonalSource, AutoCloseab
   public Outcome handle(ReceivedEvent received) throws RejectedEventException {
     TrainingEvent event = received.event();
     forgetEnded();
-    RunWatch run =
-        runs.computeIfAbsent(event.run(), name -> new RunWatch(name, workshop, clock));
+    RunWatch run = runs.computeIfAbsent(event.run(), name -> new RunWatch(name, workshop, clock));
     if (run.isRepetition(event.origin().source(), event.origin().id())) {
       return Outcome.SKIPPED;
     }

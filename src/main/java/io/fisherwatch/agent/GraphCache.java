@@ -46,8 +46,7 @@ final class GraphCache {
         String digest = copyHashing(source, part);
         if (expected.isPresent() && !expected.get().equals(digest)) {
           throw new RejectedEventException(
-              "digest-mismatch",
-              source + " has the SHA-256 " + digest + ", not " + expected.get());
+              "digest-mismatch", source + " has the SHA-256 " + digest + ", not " + expected.get());
         }
         Path cached = folder.resolve(digest + ".pt");
         if (!Files.exists(cached)) {

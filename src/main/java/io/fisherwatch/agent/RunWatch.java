@@ -102,7 +102,8 @@ final class RunWatch implements AutoCloseable {
       boolean loaded = next == null;
       if (next == null) {
         LogitsSelector logits = event.logits();
-        next = workshop.loader().load(copy.file(), new OutputSelector(logits.index(), logits.key()));
+        next =
+            workshop.loader().load(copy.file(), new OutputSelector(logits.index(), logits.key()));
       }
       replaceWeights(event, next, loaded);
       if (loaded) {
@@ -160,8 +161,7 @@ final class RunWatch implements AutoCloseable {
 
   private void startMonitor(CheckpointEvent event, Model current) {
     closeMonitor();
-    List<LayerMap.Rule> rules =
-        event.layers().stream().map(RunWatch::rule).toList();
+    List<LayerMap.Rule> rules = event.layers().stream().map(RunWatch::rule).toList();
     monitor =
         new FisherMonitor(
             current,
@@ -288,7 +288,7 @@ final class RunWatch implements AutoCloseable {
         checkpointTime,
         seconds(clock.instant()),
         watching.effectiveBatches(),
-        watching.lagSteps(step),
+        watching.lagSteps(Math.max(step, batchStep)),
         ended,
         watching.figures());
   }

@@ -48,7 +48,8 @@ final class GraphArchive {
   private static final Pattern ARGUMENT = Pattern.compile(",\\s*(\\w+): ([\\w\\[\\].]+)");
 
   /** Operators that reach for files: a graph from a stream has no business with them. */
-  private static final Pattern FILES = Pattern.compile("\\b(torch\\.(?:save|load|from_file)|open)\\(");
+  private static final Pattern FILES =
+      Pattern.compile("\\b(torch\\.(?:save|load|from_file)|open)\\(");
 
   private final Path file;
   private final String rootClass;
@@ -78,7 +79,10 @@ final class GraphArchive {
           if (files.find()) {
             throw new ModelException(
                 "bad-graph",
-                file + " calls " + files.group(1) + ", which a graph may not: it reaches for files");
+                file
+                    + " calls "
+                    + files.group(1)
+                    + ", which a graph may not: it reaches for files");
           }
           collect(entry, code, bodies);
         } else if (entry.getName().endsWith("/data.pkl")) {

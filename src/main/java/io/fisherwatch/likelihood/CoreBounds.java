@@ -3,9 +3,9 @@ package io.fisherwatch.likelihood;
 import java.util.Arrays;
 
 /**
- * Closed-form brackets of the core matrix M = diag(p) − ppᵀ of one output: of its largest eigenvalue
- * λ, and of what M − λvvᵀ, the gap on the lower side, has left. Certified: they hold for every p
- * (derivations in docs/mathematics.md; the pole brackets contain the plain ones).
+ * Closed-form brackets of the core matrix M = diag(p) − ppᵀ of one output: of its largest
+ * eigenvalue λ, and of what M − λvvᵀ, the gap on the lower side, has left. Certified: they hold for
+ * every p (derivations in docs/mathematics.md; the pole brackets contain the plain ones).
  *
  * @param lowerSecond λ ≥ the second largest probability b
  * @param lowerDiagonal λ ≥ a(1 − a), a the largest probability

@@ -71,8 +71,7 @@ abstract class DiagonalCore implements Core {
 
   @Override
   public final boolean tied() {
-    return roots.length > 1
-        && roots[order[0]] - roots[order[1]] < 0.5e-8 * roots[order[0]];
+    return roots.length > 1 && roots[order[0]] - roots[order[1]] < 0.5e-8 * roots[order[0]];
   }
 
   @Override

@@ -6,14 +6,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * The eigenpairs of diag(p) − ppᵀ, largest first, each found when it is first asked for: O(C) a step
- * after one sort.
+ * The eigenpairs of diag(p) − ppᵀ, largest first, each found when it is first asked for: O(C) a
+ * step after one sort.
  *
  * <p>A probability that occurs m times is itself an eigenvalue, m − 1 times over, with zero-sum
  * vectors on its coordinates. Between two different consecutive probabilities lies exactly one more
  * eigenvalue (interlacing), a root of Σ pᵢ/(pᵢ − λ) = 0, which increases there. It is found as the
- * distance from the nearer of the two, so that a near-tie costs no digits. Vectors whose eigenvalues
- * are close are made orthogonal to each other.
+ * distance from the nearer of the two, so that a near-tie costs no digits. Vectors whose
+ * eigenvalues are close are made orthogonal to each other.
  */
 final class Eigenpairs {
 
@@ -149,7 +149,9 @@ final class Eigenpairs {
     add(found);
   }
 
-  /** f(λ) = Σ eᵢ/(eᵢ − λ) with λ = e_origin·(1 + distance), and the sum of its derivative's terms. */
+  /**
+   * f(λ) = Σ eᵢ/(eᵢ − λ) with λ = e_origin·(1 + distance), and the sum of its derivative's terms.
+   */
   private Secular secular(int origin, double distance) {
     Sum value = new Sum();
     Sum slope = new Sum();
@@ -180,8 +182,8 @@ final class Eigenpairs {
   }
 
   /**
-   * The root between the origin and a far end on which f has the other sign, by Newton on distance ·
-   * f, which is smooth at the origin, kept within a shrinking bracket.
+   * The root between the origin and a far end on which f has the other sign, by Newton on distance
+   * · f, which is smooth at the origin, kept within a shrinking bracket.
    */
   private double solve(int origin, double farEnd) {
     double near = 0;

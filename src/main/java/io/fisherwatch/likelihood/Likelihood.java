@@ -3,8 +3,8 @@ package io.fisherwatch.likelihood;
 /**
  * What a network's outputs mean: the distribution whose parameters they are. Immutable.
  *
- * <p>Of each output it makes the {@link Core}: the Fisher matrix of the distribution with respect to
- * these parameters, which the network's Jacobian pulls back to the Fisher matrix of the weights.
+ * <p>Of each output it makes the {@link Core}: the Fisher matrix of the distribution with respect
+ * to these parameters, which the network's Jacobian pulls back to the Fisher matrix of the weights.
  */
 public sealed interface Likelihood permits Categorical, Bernoulli, Gaussian {
 

@@ -4,10 +4,10 @@ package io.fisherwatch.likelihood;
  * The largest eigenvalue λ of diag(p) − ppᵀ and its unit eigenvector v, by the secular equation.
  *
  * <p>Apart from the root 0, the secular equation of this rank-one change is Σ pᵢ/(pᵢ − λ) = 0
- * (docs/mathematics.md). In x = λ/a, with a the largest probability, it reads 1/(1 − x) = ψ(x) = Σ_tail
- * eᵢ/(x − eᵢ), and 1 − x − 1/ψ is convex and decreasing: Newton from the left of the root rises to
- * it, without a safeguard. The unknown is the distance to the nearer pole, so that ties and one-hot
- * outputs cost no digits. At most five steps have been seen, each O(C).
+ * (docs/mathematics.md). In x = λ/a, with a the largest probability, it reads 1/(1 − x) = ψ(x) =
+ * Σ_tail eᵢ/(x − eᵢ), and 1 − x − 1/ψ is convex and decreasing: Newton from the left of the root
+ * rises to it, without a safeguard. The unknown is the distance to the nearer pole, so that ties
+ * and one-hot outputs cost no digits. At most five steps have been seen, each O(C).
  *
  * <p>Ties: v = (eᵢ − eⱼ)/√2 for the two lowest tied indices. The entry of v at the largest
  * probability is its largest in magnitude, and positive.
@@ -103,8 +103,7 @@ final class TopEigenpair {
     for (int i = 0; i < v.length; i++) {
       v[i] = i == softmax.top ? 1 : -w[i] * distance / (eta + r[i]);
     }
-    double value =
-        softmax.largest() * (softmax.odds[softmax.second] + tail * eta);
+    double value = softmax.largest() * (softmax.odds[softmax.second] + tail * eta);
     double logValue = Math.log(wSecond + eta) + softmax.logTail - Math.log1p(tail);
     return new TopEigenpair(value, logValue, normalised(v));
   }

@@ -92,8 +92,7 @@ final class BatchEstimator {
       throw new ModelException("empty-batch", "every position of the batch is masked");
     }
     Plan plan = Plan.of(settings, likelihood, classes, examples);
-    Terms terms =
-        Terms.of(settings.kind(), plan.rank(), likelihood, classes, targets.labelled());
+    Terms terms = Terms.of(settings.kind(), plan.rank(), likelihood, classes, targets.labelled());
     if (settings.kind() == EstimatorKind.EXACT) {
       long passes = (long) targets.unmasked() * terms.terms().size();
       if (passes > MOST_PASSES) {

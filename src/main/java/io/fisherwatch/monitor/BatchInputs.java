@@ -22,8 +22,8 @@ public final class BatchInputs {
    *     tensor besides labels and mask, or else those named like the graph's arguments
    * @param mask the name of the mask
    * @param arguments the names of the graph's arguments, where known
-   * @throws IllegalArgumentException if an input or the mask is missing, or the choice is not clear;
-   *     the message lists the names found
+   * @throws IllegalArgumentException if an input or the mask is missing, or the choice is not
+   *     clear; the message lists the names found
    */
   public static Batch select(
       Map<String, HostTensor> tensors,
@@ -36,9 +36,7 @@ public final class BatchInputs {
       inputs.add(require(tensors, name, "input"));
     }
     Optional<HostTensor> labels =
-        chosen.contains(LABELS)
-            ? Optional.empty()
-            : Optional.ofNullable(tensors.get(LABELS));
+        chosen.contains(LABELS) ? Optional.empty() : Optional.ofNullable(tensors.get(LABELS));
     Optional<HostTensor> masking = Optional.empty();
     if (mask.isPresent()) {
       masking = Optional.of(require(tensors, mask.get(), "mask"));

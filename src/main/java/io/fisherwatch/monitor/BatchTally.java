@@ -3,6 +3,8 @@ package io.fisherwatch.monitor;
 import io.fisherwatch.likelihood.Core;
 import io.fisherwatch.runtime.Gradient;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -19,18 +21,7 @@ final class BatchTally {
   private final Set<Quantity> estimated;
   private final int probes;
 
-  /** Squared norms of the micro-batch in hand, by matrix, probe and layer. */
-  private final double[][][] squares;
-
-  private final double[][] sums;
-  private final double[][] variances;
-
-  /** Values of each probe over the batch; meaningful if it was squared whole. */
-  private final double[][][] probeSums;
-
-  /** Whether a matrix has randomness that a single probe leaves unmeasured. */
-  private final boolean[] unmeasured;
-
+  private final Map<Quantity, Matrix> matrices = new EnumMap<>(Quantity.class);
   private final boolean[] reached;
   private final long[] nonFinite;
   private final double[] coreSums = new double[4];
@@ -38,16 +29,13 @@ final class BatchTally {
   private long passes;
 
   BatchTally(LayerMap layers, int parameters, Set<Quantity> estimated, int probes) {
-    int quantities = Quantity.values().length;
     int slots = layers.layers().size() + 1;
     this.layers = layers;
     this.estimated = estimated;
     this.probes = probes;
-    this.squares = new double[quantities][probes][slots];
-    this.sums = new double[quantities][slots];
-    this.variances = new double[quantities][slots];
-    this.probeSums = new double[quantities][probes][slots];
-    this.unmeasured = new boolean[quantities];
+    for (Quantity quantity : estimated) {
+      matrices.put(quantity, new Matrix(probes, slots));
+    }
     this.reached = new boolean[parameters];
     this.nonFinite = new long[slots];
   }
@@ -69,8 +57,9 @@ final class BatchTally {
   void addProbe(Term term, int probe, Gradient gradient, double scale) {
     double[] byLayer = byLayer(gradient, scale);
     for (Quantity quantity : term.addsTo()) {
-      add(squares[quantity.ordinal()][probe], byLayer);
-      unmeasured[quantity.ordinal()] |= probes == 1;
+      Matrix matrix = matrix(quantity);
+      add(matrix.squares[probe], byLayer);
+      matrix.unmeasured |= probes == 1;
     }
   }
 
@@ -78,7 +67,7 @@ final class BatchTally {
   void addToAllProbes(Term term, Gradient gradient) {
     double[] byLayer = byLayer(gradient, 1);
     for (Quantity quantity : term.addsTo()) {
-      for (double[] probe : squares[quantity.ordinal()]) {
+      for (double[] probe : matrix(quantity).squares) {
         add(probe, byLayer);
       }
     }
@@ -86,34 +75,67 @@ final class BatchTally {
 
   /** Ends a micro-batch: its squares have no cross terms with those of the next. */
   void closeMicroBatch() {
-    for (Quantity quantity : estimated) {
-      int q = quantity.ordinal();
-      for (int slot = 0; slot < sums[q].length; slot++) {
-        closeSlot(q, slot);
-      }
-      for (int probe = 0; probe < probes; probe++) {
-        add(probeSums[q][probe], squares[q][probe]);
-        Arrays.fill(squares[q][probe], 0);
-      }
-    }
+    matrices.values().forEach(Matrix::closeMicroBatch);
   }
 
-  /** Deviations are taken from the first probe, so that equal values have no variance at all. */
-  private void closeSlot(int q, int slot) {
-    double first = squares[q][0][slot];
-    double sum = 0;
-    double deviations = 0;
-    double deviationsSquared = 0;
-    for (double[] probe : squares[q]) {
-      double deviation = probe[slot] - first;
-      sum += probe[slot];
-      deviations += deviation;
-      deviationsSquared += deviation * deviation;
+  private Matrix matrix(Quantity quantity) {
+    Matrix matrix = matrices.get(quantity);
+    if (matrix == null) {
+      throw new IllegalArgumentException(quantity + " is not among " + estimated);
     }
-    sums[q][slot] += sum / probes;
-    if (probes > 1) {
-      double variance = (deviationsSquared - deviations * deviations / probes) / (probes - 1);
-      variances[q][slot] += Math.max(0, variance) / probes;
+    return matrix;
+  }
+
+  /** The sums of one matrix. */
+  private static final class Matrix {
+
+    /** Squared norms of the micro-batch in hand, by probe and layer. */
+    private final double[][] squares;
+
+    private final double[] sums;
+    private final double[] variances;
+
+    /** Values of each probe over the batch; meaningful if it was squared whole. */
+    private final double[][] probeSums;
+
+    /** Whether there is randomness that a single probe leaves unmeasured. */
+    private boolean unmeasured;
+
+    Matrix(int probes, int slots) {
+      this.squares = new double[probes][slots];
+      this.sums = new double[slots];
+      this.variances = new double[slots];
+      this.probeSums = new double[probes][slots];
+    }
+
+    void closeMicroBatch() {
+      for (int slot = 0; slot < sums.length; slot++) {
+        closeSlot(slot);
+      }
+      for (int probe = 0; probe < squares.length; probe++) {
+        add(probeSums[probe], squares[probe]);
+        Arrays.fill(squares[probe], 0);
+      }
+    }
+
+    /** Deviations are taken from the first probe, so that equal values have no variance at all. */
+    private void closeSlot(int slot) {
+      int probes = squares.length;
+      double first = squares[0][slot];
+      double sum = 0;
+      double deviations = 0;
+      double deviationsSquared = 0;
+      for (double[] probe : squares) {
+        double deviation = probe[slot] - first;
+        sum += probe[slot];
+        deviations += deviation;
+        deviationsSquared += deviation * deviation;
+      }
+      sums[slot] += sum / probes;
+      if (probes > 1) {
+        double variance = (deviationsSquared - deviations * deviations / probes) / (probes - 1);
+        variances[slot] += Math.max(0, variance) / probes;
+      }
     }
   }
 
@@ -176,20 +198,20 @@ final class BatchTally {
 
   /** Σ ‖g‖² over micro-batches, the mean over probes; divide by positions for a mean. */
   double sum(Quantity quantity, int slot) {
-    return sums[quantity.ordinal()][slot];
+    return matrix(quantity).sums[slot];
   }
 
   /** The variance of {@link #sum} over probes; NaN if there is randomness and but one probe. */
   double variance(Quantity quantity, int slot) {
-    int q = quantity.ordinal();
-    return unmeasured[q] ? Double.NaN : variances[q][slot];
+    Matrix matrix = matrix(quantity);
+    return matrix.unmeasured ? Double.NaN : matrix.variances[slot];
   }
 
   /** Each probe's value of {@link #sum}. */
   double[] probeSums(Quantity quantity, int slot) {
     double[] values = new double[probes];
     for (int probe = 0; probe < probes; probe++) {
-      values[probe] = probeSums[quantity.ordinal()][probe][slot];
+      values[probe] = matrix(quantity).probeSums[probe][slot];
     }
     return values;
   }

@@ -79,8 +79,7 @@ final class DiagonalFile {
     private final @Nullable Supplier<DiagonalArray> maker;
     private final boolean last;
 
-    Entry(
-        Estimate estimate, int parameter, @Nullable Supplier<DiagonalArray> maker, boolean last) {
+    Entry(Estimate estimate, int parameter, @Nullable Supplier<DiagonalArray> maker, boolean last) {
       this.estimate = estimate;
       this.parameter = parameter;
       this.maker = maker;

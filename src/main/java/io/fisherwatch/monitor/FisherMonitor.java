@@ -95,7 +95,12 @@ public final class FisherMonitor implements AutoCloseable {
             EnumSet.noneOf(Estimate.class));
     this.plainEstimator =
         new BatchEstimator(
-            model, likelihood, layers, plain, new DiagonalSums(model, plain.diagonals()), Progress.NONE);
+            model,
+            likelihood,
+            layers,
+            plain,
+            new DiagonalSums(model, plain.diagonals()),
+            Progress.NONE);
     this.measuresItself = settings.kind() == EstimatorKind.HUTCHINSON;
     this.data = new RunningData(layers.layers().size() + 1);
     this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
@@ -106,8 +111,8 @@ public final class FisherMonitor implements AutoCloseable {
    * Adds a batch to the running estimates.
    *
    * @param step the optimizer step that it was drawn at
-   * @param key tells this batch's randomness from that of others: same seed, key, weights and batch,
-   *     same figures
+   * @param key tells this batch's randomness from that of others: same seed, key, weights and
+   *     batch, same figures
    * @throws ModelException if the batch cannot be used; the estimates are as they were
    */
   public void observe(Batch batch, long step, long... key) throws ModelException {

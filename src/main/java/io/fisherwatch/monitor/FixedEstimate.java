@@ -51,9 +51,9 @@ public final class FixedEstimate implements AutoCloseable {
   /**
    * Adds a batch.
    *
-   * @throws ModelException {@code empty-batch}, {@code one-class}, {@code non-finite-logits}, {@code
-   *     non-finite-gradient} and what {@link Model#bind} throws; the estimate is not to be used
-   *     afterwards
+   * @throws ModelException {@code empty-batch}, {@code one-class}, {@code non-finite-logits},
+   *     {@code non-finite-gradient} and what {@link Model#bind} throws; the estimate is not to be
+   *     used afterwards
    */
   public void add(Batch batch) throws ModelException {
     BatchEstimator.Result result = estimator.estimate(batch, batches++);
@@ -81,18 +81,13 @@ public final class FixedEstimate implements AutoCloseable {
       double trace =
           data.trace(Quantity.FISHER, 0).map(figure -> figure.value()).orElse(Double.NaN);
       return DiagonalSummary.of(
-          fisher,
-          layers,
-          ledger.trainable(),
-          trace / ledger.entries(),
-          data.diagonalProbes());
+          fisher, layers, ledger.trainable(), trace / ledger.entries(), data.diagonalProbes());
     }
   }
 
   /**
-   * Writes the diagonals as a safetensors file, one float32 tensor {@code
-   * <estimate>/<parameter>} each, for every matrix whose diagonal is kept and every trainable
-   * parameter.
+   * Writes the diagonals as a safetensors file, one float32 tensor {@code <estimate>/<parameter>}
+   * each, for every matrix whose diagonal is kept and every trainable parameter.
    *
    * @throws IOException if the stream fails
    */

@@ -19,7 +19,6 @@ final class RunningData implements Statistics {
   private final DecayedMoments[] core = Figured.moments(4);
   private final DecayedMoments steps = new DecayedMoments();
   private final int slots;
-  private double batches;
   private int probes = 1;
   private boolean random = true;
 
@@ -32,8 +31,7 @@ final class RunningData implements Statistics {
     BatchTally tally = result.tally();
     double weight = result.examples();
     for (Quantity quantity : tally.estimated()) {
-      DecayedMoments[] moments =
-          traces.computeIfAbsent(quantity, any -> Figured.moments(slots));
+      DecayedMoments[] moments = traces.computeIfAbsent(quantity, any -> Figured.moments(slots));
       for (int slot = 0; slot < slots; slot++) {
         if (tally.nonFinite(slot) == 0) {
           moments[slot].add(tally.sum(quantity, slot) / tally.positions(), weight);
@@ -46,8 +44,7 @@ final class RunningData implements Statistics {
         core[figure].add(mean, weight);
       }
     }
-    steps.add(step, weight);
-    batches++;
+    steps.add((double) step, weight);
     probes = result.plan().probes();
     random = tally.variance(Quantity.FISHER, 0) != 0;
   }

@@ -108,8 +108,7 @@ final class Targets {
     return tensor.toLongs();
   }
 
-  private static void requireRows(String name, HostTensor tensor, int rows)
-      throws ModelException {
+  private static void requireRows(String name, HostTensor tensor, int rows) throws ModelException {
     if (tensor.elements() != rows) {
       throw new ModelException(
           "shape-mismatch",

@@ -9,6 +9,7 @@ public final class ModelException extends Exception {
   private static final long serialVersionUID = 1L;
 
   private final String code;
+  private final String message;
 
   /**
    * @param code kebab-case, as in the header of a dead letter: {@code shape-mismatch}, {@code
@@ -18,12 +19,19 @@ public final class ModelException extends Exception {
   public ModelException(String code, String message) {
     super(message);
     this.code = code;
+    this.message = message;
   }
 
   /** As above, with the cause for {@code --verbose}. */
   public ModelException(String code, String message, Throwable cause) {
     super(message, cause);
     this.code = code;
+    this.message = message;
+  }
+
+  @Override
+  public String getMessage() {
+    return message;
   }
 
   /** The kebab-case code. */

@@ -1,0 +1,29 @@
+package io.fisherwatch.agent;
+
+import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.Set;
+
+/** The last 10,000 events of a run, by source and id. For one thread. */
+final class RecentIds {
+
+  private static final int MOST = 10_000;
+
+  private record Id(String source, String id) {}
+
+  private final ArrayDeque<Id> order = new ArrayDeque<>();
+  private final Set<Id> known = new HashSet<>();
+
+  /** Remembers an event and tells whether it was known already. */
+  boolean seen(String source, String id) {
+    Id event = new Id(source, id);
+    if (!known.add(event)) {
+      return true;
+    }
+    order.addLast(event);
+    if (order.size() > MOST) {
+      known.remove(order.removeFirst());
+    }
+    return false;
+  }
+}

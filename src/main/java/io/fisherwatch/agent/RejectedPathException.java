@@ -1,0 +1,26 @@
+package io.fisherwatch.agent;
+
+/** A file that may not be read, or that is not there. */
+final class RejectedPathException extends Exception {
+
+  private static final long serialVersionUID = 1L;
+
+  private final String code;
+  private final String message;
+
+  RejectedPathException(String code, String message) {
+    super(message);
+    this.code = code;
+    this.message = message;
+  }
+
+  @Override
+  public String getMessage() {
+    return message;
+  }
+
+  /** {@code unsupported-uri}, {@code file-outside-roots} or {@code file-not-found}. */
+  String code() {
+    return code;
+  }
+}

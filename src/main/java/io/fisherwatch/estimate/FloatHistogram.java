@@ -1,0 +1,132 @@
+package io.fisherwatch.estimate;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Non-negative float32 numbers, counted by the upper 16 bits of their pattern: 128 bins to the
+ * octave, so that a quantile is right to 0.8 %. Cheap to make on any device, since the order of the
+ * patterns is that of the numbers. One thread.
+ */
+public final class FloatHistogram {
+
+  /** The number of bins of finite non-negative numbers; one more counts everything else. */
+  public static final int BINS = 32640;
+
+  private static final int LOWEST_DECADE = -20;
+  private static final int HIGHEST_DECADE = 4;
+
+  private final long[] counts;
+  private long total;
+
+  private FloatHistogram(long[] counts) {
+    this.counts = counts;
+    for (int bin = 0; bin < BINS; bin++) {
+      total += counts[bin];
+    }
+  }
+
+  /** Nothing counted yet. */
+  public static FloatHistogram empty() {
+    return new FloatHistogram(new long[BINS + 1]);
+  }
+
+  /**
+   * Wraps counts.
+   *
+   * @param counts by bin: bin 0 exact zeros only, the last all that are no finite non-negative
+   *     number
+   */
+  public static FloatHistogram of(long[] counts) {
+    if (counts.length != BINS + 1) {
+      throw new IllegalArgumentException(counts.length + " bins, not " + (BINS + 1));
+    }
+    return new FloatHistogram(counts.clone());
+  }
+
+  /** Adds another's counts. */
+  public void merge(FloatHistogram other) {
+    for (int bin = 0; bin <= BINS; bin++) {
+      counts[bin] += other.counts[bin];
+    }
+    total += other.total;
+  }
+
+  /** How many finite non-negative numbers. */
+  public long total() {
+    return total;
+  }
+
+  /** The number with a share q of all others at or below it, by rank (n − 1)q; NaN of nothing. */
+  public double quantile(double q) {
+    if (total == 0) {
+      return Double.NaN;
+    }
+    double rank = q * (total - 1);
+    long below = 0;
+    for (int bin = 0; bin < BINS; bin++) {
+      if (counts[bin] > 0 && rank < below + counts[bin]) {
+        double inside = bin == 0 ? 0 : (rank - below + 0.5) / counts[bin];
+        return lower(bin) + inside * (lower(bin + 1) - lower(bin));
+      }
+      below += counts[bin];
+    }
+    return lower(BINS - 1);
+  }
+
+  /** The share of numbers below a threshold; a bin that it cuts counts in proportion. */
+  public double shareBelow(double threshold) {
+    if (total == 0) {
+      return Double.NaN;
+    }
+    double below = 0;
+    for (int bin = 0; bin < BINS && lower(bin) < threshold; bin++) {
+      if (counts[bin] > 0) {
+        double width = lower(bin + 1) - lower(bin);
+        double inside = bin == 0 ? 1 : Math.min(1, (threshold - lower(bin)) / width);
+        below += inside * counts[bin];
+      }
+    }
+    return below / total;
+  }
+
+  /**
+   * The share of numbers of which their noise leaves open whether the true value is below a
+   * threshold: those with the threshold inside their 95 % interval d·K/χ², with χ²_K/K the noise of
+   * an entry that K independent probes and many signs make. An entry that few signs dominate has
+   * less, so this share is rather too large.
+   *
+   * @param probes K
+   */
+  public double undetermined(double threshold, double probes) {
+    double surelyBelow = threshold * ChiSquare.quantile(probes, 0.025) / probes;
+    double notAbove = threshold * ChiSquare.quantile(probes, 0.975) / probes;
+    return shareBelow(notAbove) - shareBelow(surelyBelow);
+  }
+
+  /**
+   * The share of numbers by decade: {@code zero}, {@code under} 1e-20, the decades by their lower
+   * exponent from {@code -20} to {@code 4}, {@code over} at 1e5 and above. They add up to 1; all
+   * are NaN of nothing.
+   */
+  public Map<String, Double> density() {
+    Map<String, Double> density = new LinkedHashMap<>();
+    double zero = (double) counts[0] / total;
+    density.put("zero", zero);
+    double before = zero;
+    for (int decade = LOWEST_DECADE; decade <= HIGHEST_DECADE + 1; decade++) {
+      double below = shareBelow(Math.pow(10, decade));
+      density.put(
+          decade == LOWEST_DECADE ? "under" : Integer.toString(decade - 1),
+          Math.max(0, below - before));
+      before = below;
+    }
+    density.put("over", Math.max(0, 1 - before));
+    return density;
+  }
+
+  /** The least number of a bin. */
+  private static double lower(int bin) {
+    return Float.intBitsToFloat(bin << 16);
+  }
+}
