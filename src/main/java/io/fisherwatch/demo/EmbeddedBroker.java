@@ -156,6 +156,11 @@ public final class EmbeddedBroker implements AutoCloseable {
     properties.put("share.coordinator.state.topic.replication.factor", "1");
     properties.put("share.coordinator.state.topic.min.isr", "1");
     properties.put("group.initial.rebalance.delay.ms", "0");
+    // members of one machine answer quickly: one that was killed is soon missed
+    properties.put("group.consumer.min.heartbeat.interval.ms", "1000");
+    properties.put("group.consumer.heartbeat.interval.ms", "1000");
+    properties.put("group.consumer.min.session.timeout.ms", "10000");
+    properties.put("group.consumer.session.timeout.ms", "10000");
     // the cleaner would set aside 128 MiB of heap for topics far larger than ours
     properties.put("log.cleaner.dedupe.buffer.size", Integer.toString(4 << 20));
     properties.put("num.network.threads", "2");

@@ -56,7 +56,12 @@ final class Assignments implements ConsumerRebalanceListener {
     joined = true;
     LOG.info("assigned {}", partitions);
     queue.claim(partitions);
-    partitions.forEach(partition -> listener.assigned(partition.topic(), partition.partition()));
+    for (TopicPartition partition : partitions) {
+      listener.assigned(partition.topic(), partition.partition());
+      listener
+          .resumeAt(partition.topic(), partition.partition())
+          .ifPresent(offset -> consumer.seek(partition, offset));
+    }
   }
 
   @Override

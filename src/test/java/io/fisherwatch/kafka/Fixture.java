@@ -22,10 +22,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -81,16 +84,20 @@ final class Fixture {
 
   void publish(TrainingEvent... events) {
     try (KafkaEventSink sink = new KafkaEventSink(settings())) {
-      for (TrainingEvent event : events) {
-        sink.publish(event).join();
-      }
+      Stream.of(events).map(sink::publish).toList().forEach(CompletableFuture::join);
     }
   }
 
   void send(EventMessage message) throws Exception {
     try (KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(
-            Map.of("bootstrap.servers", bootstrapServers),
+            Map.of(
+                "bootstrap.servers",
+                bootstrapServers,
+                "max.request.size",
+                EmbeddedBroker.LARGEST_RECORD,
+                "buffer.memory",
+                2L * EmbeddedBroker.LARGEST_RECORD),
             new ByteArraySerializer(),
             new ByteArraySerializer())) {
       ProducerRecord<byte[], byte[]> record = Messages.record(topic, message);
@@ -164,7 +171,14 @@ final class Fixture {
     final AtomicReference<Throwable> failure = new AtomicReference<>();
     final Thread thread;
 
+    private final OptionalLong resumeAt;
+
     Running(KafkaSettings settings, EventHandler handler) {
+      this(settings, handler, OptionalLong.empty());
+    }
+
+    Running(KafkaSettings settings, EventHandler handler, OptionalLong resumeAt) {
+      this.resumeAt = resumeAt;
       source = new KafkaEventSource(settings);
       thread =
           new Thread(
@@ -220,6 +234,11 @@ final class Fixture {
       synchronized (owned) {
         return owned.size();
       }
+    }
+
+    @Override
+    public OptionalLong resumeAt(String topic, int partition) {
+      return resumeAt;
     }
 
     @Override
