@@ -139,6 +139,14 @@ class CloudEventCodecTest {
   }
 
   @Test
+  void decode_bodyOfManyTokens_isRefused() {
+    assertRejected(
+        checkpoint(CHECKPOINT.replace("[1]", "[" + "0,".repeat(200_000) + "0]")),
+        "undecodable",
+        "Token count");
+  }
+
+  @Test
   void decode_ruleTooLong_isRefused() {
     assertRejected(
         checkpoint(CHECKPOINT.replace("^distilbert", "a".repeat(501))),

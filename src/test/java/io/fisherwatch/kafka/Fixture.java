@@ -49,8 +49,13 @@ final class Fixture {
   final String topic = "events-" + NEXT.incrementAndGet();
   final TopicPartition partition = new TopicPartition(topic, 0);
 
+  /** A topic that does not exist yet. */
+  Fixture(String bootstrapServers) {
+    this.bootstrapServers = bootstrapServers;
+  }
+
   Fixture(EmbeddedBroker broker, int partitions) throws Exception {
-    bootstrapServers = broker.bootstrapServers();
+    this(broker.bootstrapServers());
     try (Admin admin = admin()) {
       admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1))).all().get();
     }

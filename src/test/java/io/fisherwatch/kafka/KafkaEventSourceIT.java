@@ -364,6 +364,20 @@ class KafkaEventSourceIT {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"classic", "consumer"})
+  void run_topicMadeLater_isConsumedFromItsStart(String protocol) throws Exception {
+    Fixture kafka = new Fixture(broker.bootstrapServers());
+    try (Running running =
+        new Running(kafka.settings(Map.of("group.protocol", protocol)), PROCESS)) {
+      Thread.sleep(1_500);
+      kafka.publish(ended("a", 0), ended("a", 1));
+      running.awaitHandled(2);
+      await("ready", running.source::ready);
+      assertThat(running.steps()).containsExactly(0L, 1L);
+    }
+  }
+
   @Test
   void run_receiverKeepsTheOffsets_goesOnThere() throws Exception {
     Fixture kafka = new Fixture(broker, 1);
