@@ -7,9 +7,12 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import kafka.server.KafkaConfig;
@@ -34,11 +37,13 @@ public final class EmbeddedBroker implements AutoCloseable {
   private static final int NODE = 1;
   private static final int ATTEMPTS = 5;
 
+  private final FileChannel lock;
   private final KafkaRaftServer server;
   private final int port;
   private boolean closed;
 
-  private EmbeddedBroker(KafkaRaftServer server, int port) {
+  private EmbeddedBroker(FileChannel lock, KafkaRaftServer server, int port) {
+    this.lock = lock;
     this.server = server;
     this.port = port;
   }
@@ -56,7 +61,17 @@ public final class EmbeddedBroker implements AutoCloseable {
       checkFree(port);
     }
     Path folder = dataDir.toAbsolutePath().resolve("broker");
-    format(folder);
+    FileChannel lock = lock(dataDir.toAbsolutePath());
+    try {
+      format(folder);
+      return start(port, folder, lock);
+    } catch (IOException | RuntimeException | Error e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  private static EmbeddedBroker start(int port, Path folder, FileChannel lock) throws IOException {
     // a port that was free can be taken before the broker binds it
     for (int attempt = 1; ; attempt++) {
       int brokerPort = port == 0 ? freePort() : port;
@@ -66,7 +81,7 @@ public final class EmbeddedBroker implements AutoCloseable {
             new KafkaRaftServer(
                 new KafkaConfig(properties(brokerPort, freePort(), folder), false), Time.SYSTEM);
         server.startup();
-        return new EmbeddedBroker(server, brokerPort);
+        return new EmbeddedBroker(lock, server, brokerPort);
       } catch (Exception e) {
         if (server != null) {
           server.shutdown();
@@ -92,12 +107,31 @@ public final class EmbeddedBroker implements AutoCloseable {
 
   /** Stops the broker and waits for it; its data stay. */
   @Override
-  public synchronized void close() {
+  public synchronized void close() throws IOException {
     if (!closed) {
       closed = true;
       server.shutdown();
       server.awaitShutdown();
+      lock.close();
     }
+  }
+
+  /** Kafka's own lock comes too late: a second controller would have written by then. */
+  private static FileChannel lock(Path dataDir) throws IOException {
+    Files.createDirectories(dataDir);
+    FileChannel channel =
+        FileChannel.open(
+            dataDir.resolve("broker.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    try {
+      if (channel.tryLock() != null) {
+        return channel;
+      }
+    } catch (OverlappingFileLockException e) {
+      channel.close();
+      throw new IOException("another broker of this process uses " + dataDir, e);
+    }
+    channel.close();
+    throw new IOException("a broker of another process uses " + dataDir);
   }
 
   private static Map<String, String> properties(int port, int controllerPort, Path folder) {
@@ -122,6 +156,11 @@ public final class EmbeddedBroker implements AutoCloseable {
     properties.put("share.coordinator.state.topic.replication.factor", "1");
     properties.put("share.coordinator.state.topic.min.isr", "1");
     properties.put("group.initial.rebalance.delay.ms", "0");
+    // members of one machine answer quickly: one that was killed is soon missed
+    properties.put("group.consumer.min.heartbeat.interval.ms", "1000");
+    properties.put("group.consumer.heartbeat.interval.ms", "1000");
+    properties.put("group.consumer.min.session.timeout.ms", "10000");
+    properties.put("group.consumer.session.timeout.ms", "10000");
     // the cleaner would set aside 128 MiB of heap for topics far larger than ours
     properties.put("log.cleaner.dedupe.buffer.size", Integer.toString(4 << 20));
     properties.put("num.network.threads", "2");

@@ -1,6 +1,8 @@
 package io.fisherwatch.event;
 
-/** Hears how a source gets on. Called from the source's threads; must be quick. */
+import java.util.OptionalLong;
+
+/** Hears how a source gets on. Called from the source's threads; what it does holds them up. */
 public interface EventListener {
 
   /**
@@ -15,10 +17,19 @@ public interface EventListener {
   /** How many events wait in the partitions that are owned. */
   void lag(long records);
 
-  /** A partition is owned from now on. */
+  /** A partition is owned from now on; its events follow. */
   default void assigned(String topic, int partition) {}
 
-  /** A partition is not owned any more. */
+  /**
+   * Where to go on in a partition that has just been assigned, for a receiver that keeps the
+   * offsets together with what came of the events. Empty leaves it to the source: after the last
+   * event whose offset was committed, or at the earliest.
+   */
+  default OptionalLong resumeAt(String topic, int partition) {
+    return OptionalLong.empty();
+  }
+
+  /** A partition is about to go to somebody else: the last chance to write down what came of it. */
   default void released(String topic, int partition) {}
 
   /** Events are missing: one line that says where, how many and since when the source goes on. */

@@ -30,6 +30,8 @@ final class JsonFields {
                       StreamReadConstraints.builder()
                           .maxNestingDepth(32)
                           .maxNumberLength(40)
+                          // a tree takes many times the memory of its text
+                          .maxTokenCount(100_000)
                           // a batch of 64 MiB in base64 is one string
                           .maxStringLength(100_000_000)
                           .build())

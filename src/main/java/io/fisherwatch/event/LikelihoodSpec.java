@@ -13,11 +13,12 @@ import java.util.OptionalDouble;
  */
 public record LikelihoodSpec(String kind, OptionalDouble sigma, Optional<String> mask) {
 
+  // first, since the constant below is checked against it
+  private static final List<String> KINDS = List.of("categorical", "bernoulli", "gaussian");
+
   /** The softmax of a classifier, unmasked. */
   public static final LikelihoodSpec CATEGORICAL =
       new LikelihoodSpec("categorical", OptionalDouble.empty(), Optional.empty());
-
-  private static final List<String> KINDS = List.of("categorical", "bernoulli", "gaussian");
 
   /** Checks kind and standard deviation. */
   public LikelihoodSpec {

@@ -56,7 +56,12 @@ final class Assignments implements ConsumerRebalanceListener {
     joined = true;
     LOG.info("assigned {}", partitions);
     queue.claim(partitions);
-    partitions.forEach(partition -> listener.assigned(partition.topic(), partition.partition()));
+    for (TopicPartition partition : partitions) {
+      listener.assigned(partition.topic(), partition.partition());
+      listener
+          .resumeAt(partition.topic(), partition.partition())
+          .ifPresent(offset -> consumer.seek(partition, offset));
+    }
   }
 
   @Override
@@ -66,9 +71,9 @@ final class Assignments implements ConsumerRebalanceListener {
     try {
       if (!queue.awaitNoneOf(partitions, patience) && !patience.isZero()) {
         LOG.warn(
-            "the event in hand takes longer than {} s: its partition goes, and it will be"
+            "the event in hand takes longer than {} ms: its partition goes, and it will be"
                 + " processed again",
-            patience.toSeconds());
+            patience.toMillis());
       }
       Map<TopicPartition, OffsetAndMetadata> offsets = queue.processed(partitions);
       if (!offsets.isEmpty()) {

@@ -9,6 +9,8 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -17,6 +19,9 @@ final class Clients {
 
   /** The largest record, in bytes, before what the envelope adds. */
   static final int LARGEST_RECORD = 64 << 20;
+
+  private static final String UNRESOLVED = "No resolvable bootstrap urls";
+  private static final String GROUP_PROTOCOL = ConsumerConfig.GROUP_PROTOCOL_CONFIG;
 
   private Clients() {}
 
@@ -30,6 +35,10 @@ final class Clients {
     properties.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, LARGEST_RECORD);
     // few, so that a rebalance drops little and memory stays bounded
     properties.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 16);
+    if (!"consumer".equalsIgnoreCase(settings.properties().get(GROUP_PROTOCOL))) {
+      // a killed agent's partitions are free after 10 s; in the newer protocol the broker says when
+      properties.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 10_000);
+    }
     putAll(properties, settings, ConsumerConfig.configNames(), ProducerConfig.configNames());
     properties.put(ConsumerConfig.GROUP_ID_CONFIG, settings.groupId());
     properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
@@ -48,6 +57,17 @@ final class Clients {
     properties.put(ProducerConfig.ACKS_CONFIG, "all");
     properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
     return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  /** Whether a client could not be made because no broker's name has an address, for now. */
+  static boolean isUnresolved(KafkaException e) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof ConfigException
+          && String.valueOf(cause.getMessage()).contains(UNRESOLVED)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The user's properties, less those that only the other kind of client knows. */

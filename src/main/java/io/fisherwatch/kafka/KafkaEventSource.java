@@ -6,6 +6,7 @@ import io.fisherwatch.event.EventSource;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,7 @@ public final class KafkaEventSource implements EventSource {
 
   private static final long STOP_SECONDS = 10;
   private static final long JOIN_MILLIS = 500;
+  private static final long RETRY_MILLIS = 1_000;
 
   private final KafkaSettings settings;
   private final SourceHealth health;
@@ -41,14 +43,42 @@ public final class KafkaEventSource implements EventSource {
       throw new IllegalStateException("a source runs once");
     }
     poller = Thread.currentThread();
-    try (DeadLetters deadLetters = new DeadLetters(settings, health)) {
-      WorkQueue queue = new WorkQueue();
+    try {
+      while (!stopping.get() && !consumed(handler, listener)) {
+        TimeUnit.MILLISECONDS.sleep(RETRY_MILLIS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      health.stopped();
+      ended.countDown();
+    }
+  }
+
+  /** Consumes until it is to stop; false if the brokers' names have no address yet. */
+  private boolean consumed(EventHandler handler, EventListener listener) {
+    try {
+      consume(handler, listener);
+      return true;
+    } catch (KafkaException e) {
+      if (!Clients.isUnresolved(e)) {
+        throw e;
+      }
+      health.fails("none of " + settings.bootstrapServers() + " has an address");
+      return false;
+    }
+  }
+
+  private void consume(EventHandler handler, EventListener listener) {
+    WorkQueue queue = new WorkQueue();
+    try (DeadLetters deadLetters = new DeadLetters(settings, health);
+        PollLoop loop = new PollLoop(settings, health, listener, queue, stopping::get)) {
       RecordWorker work = new RecordWorker(queue, handler, listener, deadLetters, System::nanoTime);
       Thread thread = new Thread(work, "fisherwatch-events");
       thread.setDaemon(true);
       worker = thread;
       thread.start();
-      try (PollLoop loop = new PollLoop(settings, health, listener, queue, stopping::get)) {
+      try {
         loop.run();
         loop.finish(work, thread);
       } finally {
@@ -57,13 +87,10 @@ public final class KafkaEventSource implements EventSource {
         thread.interrupt();
         joinBriefly(thread);
       }
-      Error failure = queue.failure();
-      if (failure != null) {
-        throw failure;
-      }
-    } finally {
-      health.stopped();
-      ended.countDown();
+    }
+    Error failure = queue.failure();
+    if (failure != null) {
+      throw failure;
     }
   }
 

@@ -32,6 +32,9 @@ final class SafetensorsHeader {
   /** The format's own limit of the header. */
   static final int LONGEST = 100_000_000;
 
+  /** Enough for 50,000 tensors. */
+  private static final long MOST_TOKENS = 1_000_000;
+
   static final String METADATA = "__metadata__";
 
   private static final JsonFactory JSON =
@@ -44,6 +47,8 @@ final class SafetensorsHeader {
                   .maxNestingDepth(8)
                   .maxNumberLength(20)
                   .maxNameLength(50_000)
+                  // what is kept of a header in memory is many times its text
+                  .maxTokenCount(MOST_TOKENS)
                   .build())
           .build();
 

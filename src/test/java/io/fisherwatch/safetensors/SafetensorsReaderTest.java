@@ -124,6 +124,17 @@ class SafetensorsReaderTest {
   }
 
   @Test
+  void decode_headerOfMillionsOfTokens_isRefused() {
+    String zeros = "0,".repeat(2_000_000);
+    byte[] file =
+        Bytes.file(
+            "{\"a\":{\"dtype\":\"U8\",\"shape\":[" + zeros + "0],\"data_offsets\":[0,0]}}", 0);
+    assertThatThrownBy(() -> SafetensorsReader.decode(file, "x"))
+        .isInstanceOf(SafetensorsException.class)
+        .hasMessageContaining("Token count");
+  }
+
+  @Test
   void decode_invalidUtf8_isRefused() {
     byte[] file = Bytes.file("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1);
     file[10] = (byte) 0xff;
