@@ -132,7 +132,7 @@ class Kernels(torch.nn.Module):
         """Counts float32 values by their upper 16 bits: [0, 32640) non-negative and finite, 32640 all others.
 
         For non-negative floats the order of the bit patterns is the order of the values, 128 bins to the octave. Zero
-        has a bin of its own, apart from the smallest subnormals, which bin 1 takes in.
+        has bin 0 for itself; all subnormals are counted in bin 1.
         """
         counts = torch.zeros([32641], dtype=torch.int64, device=tensors[0].device)
         for tensor in tensors:
@@ -140,9 +140,11 @@ class Kernels(torch.nn.Module):
             start = 0
             while start < flat.size(0):
                 chunk = flat[start:start + 4194304]
-                bits = torch.bitwise_right_shift(chunk.view(torch.int32), 16)
+                # TorchScript cannot reinterpret memory, so the bits are put together: value = fraction * 2**exponent
+                fraction, exponent = torch.frexp(chunk)
+                bits = (exponent + 126) * 128 + ((fraction * 2 - 1) * 128).to(torch.int32)
+                bits = torch.clamp(bits, min=1)
                 valid = torch.isfinite(chunk) & (chunk >= 0)
-                bits = torch.where((bits == 0) & (chunk > 0), torch.ones_like(bits), bits)
                 bits = torch.where(chunk == 0, torch.zeros_like(bits), bits)
                 bits = torch.where(valid, bits, torch.full_like(bits, 32640))
                 counts += torch.bincount(bits, minlength=32641)

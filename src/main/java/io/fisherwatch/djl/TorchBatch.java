@@ -49,9 +49,8 @@ final class TorchBatch implements BoundBatch {
         slice.attach(scope);
         slices.add(slice);
       }
-      NDArray selected = select(run(slices));
-      NDArray logits = selected;
-      if (!JniUtils.requiresGrad((PtNDArray) logits)) {
+      NDArray logits = select(run(slices));
+      if (!isDifferentiable((PtNDArray) logits)) {
         throw new ModelException(
             "no-gradient",
             "no gradient path leads from the logits to a parameter; the graph detaches them or"
@@ -63,6 +62,12 @@ final class TorchBatch implements BoundBatch {
       scope.close();
       throw e;
     }
+  }
+
+  /** The engine says "requires grad" of leaves only; what was computed has a gradient function. */
+  private static boolean isDifferentiable(PtNDArray array) {
+    String function = JniUtils.getGradientFunctionNames(array);
+    return JniUtils.requiresGrad(array) || (function != null && !function.isEmpty());
   }
 
   private NDList run(NDList slices) throws ModelException {

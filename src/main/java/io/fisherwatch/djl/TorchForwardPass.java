@@ -51,8 +51,9 @@ final class TorchForwardPass implements ForwardPass {
     }
     ParameterTable table = model.table();
     NDList differentiated = table.differentiated();
-    NDList sums = squares == null ? differentiated : ((TorchDiagonal) squares).arrays();
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      NDList sums =
+          squares == null ? new NDList(scope.create(0f)) : ((TorchDiagonal) squares).arrays();
       NDArray u =
           scope.create(
               cotangents.data(),

@@ -39,6 +39,7 @@ public final class TorchRuntime implements ModelLoader {
    * @throws ModelException {@code bad-device} if there is no such device
    */
   public static TorchRuntime open(String device, int threads) throws ModelException {
+    System.setProperty("OPT_OUT_TRACKING", "true"); // DJL would report its use over the network
     Engine engine = Engine.getEngine("PyTorch");
     if (threads > 0) {
       JniUtils.setNumThreads(threads);

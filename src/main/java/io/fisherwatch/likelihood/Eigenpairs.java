@@ -213,7 +213,7 @@ final class Eigenpairs {
     if (near == 0) {
       return far / 16;
     }
-    return Math.copySign(Math.sqrt(near) * Math.sqrt(far), far);
+    return Math.copySign(Math.sqrt(Math.abs(near)) * Math.sqrt(Math.abs(far)), far);
   }
 
   /** The eigenvector eᵢ/(eᵢ − λ), with the square root of the eigenvalue behind it. */

@@ -28,7 +28,7 @@ public interface DiagonalArray extends AutoCloseable {
   /**
    * Counts the entries of some parameters by the upper 16 bits of their float32 pattern: [0, 32640)
    * are the finite non-negative values in increasing order, 128 bins to the octave, bin 0 exact
-   * zeros only; 32640 counts all others.
+   * zeros only, bin 1 all subnormals; 32640 counts all others.
    */
   long[] histogram(int... parameters);
 

@@ -1,0 +1,321 @@
+package io.fisherwatch.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.re2j.Pattern;
+import com.google.re2j.PatternSyntaxException;
+import io.fisherwatch.djl.TorchRuntime;
+import io.fisherwatch.likelihood.Distribution;
+import io.fisherwatch.likelihood.Likelihood;
+import io.fisherwatch.monitor.Batch;
+import io.fisherwatch.monitor.BatchInputs;
+import io.fisherwatch.monitor.EstimatorKind;
+import io.fisherwatch.monitor.EstimatorSettings;
+import io.fisherwatch.monitor.FixedEstimate;
+import io.fisherwatch.monitor.LayerMap;
+import io.fisherwatch.monitor.Progress;
+import io.fisherwatch.runtime.Model;
+import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.runtime.OutputSelector;
+import io.fisherwatch.safetensors.HostTensor;
+import io.fisherwatch.safetensors.SafetensorsReader;
+import io.fisherwatch.safetensors.TensorInfo;
+import io.fisherwatch.snapshot.Estimate;
+import io.fisherwatch.snapshot.Figures;
+import io.fisherwatch.web.FiguresJson;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The estimator on files. */
+@Command(
+    name = "estimate",
+    description = "Estimates the Fisher information of a model on batches from files.")
+final class EstimateCommand implements Callable<Integer> {
+
+  @Option(names = "--graph", required = true, description = "TorchScript file.")
+  private Path graph = Path.of("");
+
+  @Option(names = "--weights", description = "safetensors file whose tensors replace the graph's.")
+  private @Nullable Path weights;
+
+  @Option(names = "--batch", required = true, description = "safetensors file with a batch.")
+  private List<Path> batches = new ArrayList<>();
+
+  @Option(names = "--inputs", split = ",", description = "Inputs in the graph's order.")
+  private List<String> inputs = new ArrayList<>();
+
+  @Option(names = "--logits-index", description = "Place of the logits in a tuple (default 0).")
+  private int logitsIndex;
+
+  @Option(names = "--logits-key", description = "Key of the logits in a dict.")
+  private @Nullable String logitsKey;
+
+  @Option(
+      names = "--estimator",
+      defaultValue = "deflated",
+      description = "deflated, hutchinson, monte-carlo or exact (default ${DEFAULT-VALUE}).")
+  private String estimator = "";
+
+  @Option(names = "--rank", defaultValue = "auto", description = "Rank-one parts, or auto.")
+  private String rank = "";
+
+  @Option(names = "--probes", description = "Independent probes.")
+  private @Nullable Integer probes;
+
+  @Option(
+      names = "--micro-batch",
+      defaultValue = "auto",
+      description = "Examples squared together, auto or whole.")
+  private String microBatch = "";
+
+  @Option(
+      names = "--likelihood",
+      defaultValue = "categorical",
+      description = "categorical, bernoulli or gaussian (default ${DEFAULT-VALUE}).")
+  private String likelihood = "";
+
+  @Option(names = "--mask", description = "Tensor of the batch whose zeros mask positions.")
+  private @Nullable String mask;
+
+  @Option(names = "--sigma", description = "Standard deviation of a gaussian output (default 1).")
+  private @Nullable Double sigma;
+
+  @Option(
+      names = "--distribution",
+      defaultValue = "rademacher",
+      description = "rademacher or gaussian (default ${DEFAULT-VALUE}).")
+  private String distribution = "";
+
+  @Option(names = "--seed", defaultValue = "0", description = "Seed of all randomness.")
+  private long seed;
+
+  @Option(names = "--layers", description = "JSON file: [{\"name\": …, \"match\": RE2}, …].")
+  private @Nullable Path layers;
+
+  @Option(names = "--diagonal", description = "safetensors file to write the diagonals to.")
+  private @Nullable Path diagonal;
+
+  @Option(names = "--device", defaultValue = "auto", description = "auto, cpu or cuda:N.")
+  private String device = "";
+
+  @Option(names = "--threads", defaultValue = "0", description = "Threads of an operation.")
+  private int threads;
+
+  @Option(names = "--format", defaultValue = "json", description = "json or table.")
+  private String format = "";
+
+  @Option(names = "--quiet", description = "No progress.")
+  private boolean quiet;
+
+  @Override
+  public Integer call() throws UsageException, ModelException, IOException {
+    long start = System.nanoTime();
+    EstimatorSettings settings = settings();
+    Likelihood output = likelihood();
+    List<LayerMap.Rule> rules = rules();
+    requireOneOf("--format", format, List.of("json", "table"));
+    requireFiles();
+    try (TorchRuntime runtime = runtime();
+        Model model =
+            runtime.load(graph, new OutputSelector(logitsIndex, Optional.ofNullable(logitsKey)))) {
+      if (weights != null) {
+        model.replaceWeights(weights, Optional.empty());
+      }
+      LayerMap map = LayerMap.of(model.parameters(), rules);
+      ProgressBar bar = new ProgressBar(System.err, "estimate", batches.size());
+      Progress progress = quiet ? Progress.NONE : bar;
+      try (FixedEstimate estimate = new FixedEstimate(model, output, map, settings, progress)) {
+        for (Path file : batches) {
+          estimate.add(batch(file, model));
+        }
+        bar.end();
+        if (diagonal != null) {
+          writeDiagonal(estimate, diagonal);
+        }
+        print(estimate.figures(), (System.nanoTime() - start) / 1e9);
+      }
+    }
+    return 0;
+  }
+
+  private TorchRuntime runtime() throws UsageException {
+    try {
+      return TorchRuntime.open(device, threads);
+    } catch (ModelException e) {
+      throw new UsageException("--device: " + e.getMessage());
+    }
+  }
+
+  private EstimatorSettings settings() throws UsageException {
+    EstimatorKind kind =
+        EstimatorKind.of(estimator)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "--estimator '"
+                            + estimator
+                            + "' is none of deflated, hutchinson, monte-carlo, exact"));
+    Distribution probing =
+        Distribution.of(distribution)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "--distribution '"
+                            + distribution
+                            + "' is neither rademacher nor gaussian"));
+    EnumSet<Estimate> diagonals =
+        diagonal == null
+            ? EnumSet.of(Estimate.FISHER)
+            : EnumSet.of(Estimate.LOWER, Estimate.FISHER, Estimate.UPPER);
+    OptionalInt size =
+        microBatch.equals("whole")
+            ? OptionalInt.of(EstimatorSettings.WHOLE)
+            : count("--micro-batch", microBatch, 1);
+    Integer given = probes;
+    if (given != null && given < 1) {
+      throw new UsageException("--probes " + given + " is below 1");
+    }
+    return new EstimatorSettings(
+        kind,
+        count("--rank", rank, 0),
+        given == null ? OptionalInt.empty() : OptionalInt.of(given),
+        size,
+        probing,
+        seed,
+        diagonals);
+  }
+
+  private static OptionalInt count(String option, String value, int least) throws UsageException {
+    if (value.equals("auto")) {
+      return OptionalInt.empty();
+    }
+    try {
+      int number = Integer.parseInt(value);
+      if (number >= least) {
+        return OptionalInt.of(number);
+      }
+    } catch (NumberFormatException e) {
+      throw new UsageException(option + " '" + value + "' is neither a whole number nor auto");
+    }
+    throw new UsageException(option + " " + value + " is below " + least);
+  }
+
+  private Likelihood likelihood() throws UsageException {
+    requireOneOf("--likelihood", likelihood, List.of("categorical", "bernoulli", "gaussian"));
+    Double deviation = sigma;
+    if (deviation != null && !likelihood.equals("gaussian")) {
+      throw new UsageException("--sigma belongs to --likelihood gaussian only");
+    }
+    try {
+      return switch (likelihood) {
+        case "bernoulli" -> Likelihood.bernoulli();
+        case "gaussian" -> Likelihood.gaussian(deviation == null ? 1 : deviation);
+        default -> Likelihood.categorical();
+      };
+    } catch (IllegalArgumentException e) {
+      throw new UsageException("--sigma: " + e.getMessage());
+    }
+  }
+
+  private static void requireOneOf(String option, String value, List<String> accepted)
+      throws UsageException {
+    if (!accepted.contains(value)) {
+      throw new UsageException(
+          option + " '" + value + "' is none of " + String.join(", ", accepted));
+    }
+  }
+
+  private void requireFiles() throws UsageException {
+    List<Path> files = new ArrayList<>(batches);
+    files.add(graph);
+    if (weights != null) {
+      files.add(weights);
+    }
+    for (Path file : files) {
+      if (!Files.isRegularFile(file)) {
+        throw new UsageException(file + " is not there, or no plain file");
+      }
+    }
+  }
+
+  private List<LayerMap.Rule> rules() throws UsageException, IOException {
+    Path file = layers;
+    if (file == null) {
+      return List.of();
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new UsageException(file + " is not there, or no plain file");
+    }
+    List<LayerMap.Rule> rules = new ArrayList<>();
+    for (JsonNode rule : new ObjectMapper().readTree(file.toFile())) {
+      String name = rule.path("name").asText("");
+      String match = rule.path("match").asText("");
+      if (name.isEmpty() || name.startsWith("_") || match.isEmpty()) {
+        throw new IOException(
+            file + ": rule " + rule + " needs a name that does not begin with _, and a match");
+      }
+      try {
+        rules.add(new LayerMap.Rule(name, Pattern.compile(match)));
+      } catch (PatternSyntaxException e) {
+        throw new IOException(
+            file + ": '" + match + "' is not in RE2 syntax: " + e.getMessage(), e);
+      }
+    }
+    return rules;
+  }
+
+  private Batch batch(Path file, Model model) throws IOException {
+    Map<String, HostTensor> tensors = new LinkedHashMap<>();
+    try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+      for (TensorInfo tensor : reader.tensors()) {
+        tensors.put(tensor.name(), reader.read(tensor.name()));
+      }
+    }
+    try {
+      return BatchInputs.select(tensors, inputs, Optional.ofNullable(mask), model.inputNames());
+    } catch (IllegalArgumentException e) {
+      throw new IOException(file + ": " + e.getMessage() + " (--inputs)", e);
+    }
+  }
+
+  /** Writes beside the target and renames, so that nobody finds half a file. */
+  private static void writeDiagonal(FixedEstimate estimate, Path target) throws IOException {
+    Path folder = target.toAbsolutePath().getParent();
+    Path part = Files.createTempFile(folder, "diagonal", ".part");
+    try {
+      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(part), 1 << 16)) {
+        estimate.writeDiagonals(out);
+      }
+      Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+
+  private void print(Figures figures, double seconds) throws IOException {
+    if (format.equals("table")) {
+      System.out.print(FiguresTable.of(figures));
+      return;
+    }
+    ObjectNode json = FiguresJson.of(figures);
+    json.put("seconds", seconds);
+    System.out.println(
+        new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(json));
+  }
+}

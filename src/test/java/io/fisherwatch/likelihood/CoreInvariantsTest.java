@@ -1,0 +1,129 @@
+package io.fisherwatch.likelihood;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CoreInvariantsTest {
+
+  /** Random, tied, nearly tied, uniform and confident logits of 2 to 60 classes. */
+  private static List<double[]> grid() {
+    List<double[]> grid = new ArrayList<>();
+    for (int classes : new int[] {2, 3, 4, 7, 10, 60}) {
+      for (int seed = 0; seed < 4; seed++) {
+        Probe probe = Probe.of(Distribution.GAUSSIAN, classes, seed);
+        for (double spread : new double[] {0.1, 1, 5, 30}) {
+          double[] z = new double[classes];
+          Arrays.setAll(z, i -> spread * probe.next());
+          grid.add(z);
+          for (double gap : new double[] {0, 1e-15, 1e-12, 1e-8, 1e-3}) {
+            double[] tied = z.clone();
+            for (int i = 1; i < classes; i += 2) {
+              tied[i] = tied[i - 1] - gap;
+            }
+            grid.add(tied);
+          }
+        }
+      }
+      grid.add(new double[classes]);
+      double[] peak = new double[classes];
+      peak[classes - 1] = 30;
+      grid.add(peak);
+      double[] far = new double[classes];
+      far[0] = 800;
+      grid.add(far);
+      double[] absent = new double[classes];
+      absent[classes - 1] = Double.NEGATIVE_INFINITY;
+      grid.add(absent);
+    }
+    return grid;
+  }
+
+  private static double[] probabilities(double[] z) {
+    Softmax softmax = Softmax.of(z);
+    double[] p = new double[z.length];
+    Arrays.setAll(p, softmax::probability);
+    return p;
+  }
+
+  @Test
+  void parts_all_sumToTheCoreMatrix() {
+    for (double[] z : grid()) {
+      Core core = Likelihood.categorical().core(z);
+      double[] p = probabilities(z);
+      double[][] left = new double[z.length][z.length];
+      for (int i = 0; i < z.length; i++) {
+        for (int j = 0; j < z.length; j++) {
+          left[i][j] = (i == j ? p[i] : 0) - p[i] * p[j];
+        }
+      }
+      double[] u = new double[z.length];
+      for (int k = 0; k < core.rank(); k++) {
+        core.part(k, u);
+        for (int i = 0; i < z.length; i++) {
+          for (int j = 0; j < z.length; j++) {
+            left[i][j] -= u[i] * u[j];
+          }
+        }
+      }
+      for (double[] row : left) {
+        for (double entry : row) {
+          assertThat(Math.abs(entry)).as("left over of %s", Arrays.toString(z)).isLessThan(1e-14);
+        }
+      }
+    }
+  }
+
+  @Test
+  void eigenvalues_all_fallAndInterlace() {
+    for (double[] z : grid()) {
+      Core core = Likelihood.categorical().core(z);
+      double[] p = probabilities(z);
+      Arrays.sort(p);
+      for (int k = 0; k < core.rank(); k++) {
+        double above = p[z.length - 1 - k];
+        double below = p[z.length - 2 - k];
+        assertThat(core.eigenvalue(k))
+            .as("eigenvalue %d of %s", k, Arrays.toString(z))
+            .isBetween(below * (1 - 1e-13), above * (1 + 1e-13));
+      }
+    }
+  }
+
+  @Test
+  void cotangents_ofF_sumToZeroExactly() {
+    for (double[] z : grid()) {
+      Core core = Likelihood.categorical().core(z);
+      double[] u = new double[z.length];
+      core.fisher(Probe.of(Distribution.RADEMACHER, 1), u);
+      Sum sum = new Sum();
+      Arrays.stream(u).forEach(sum::add);
+      assertThat(sum.value()).isCloseTo(0, org.assertj.core.data.Offset.offset(1e-16));
+      core.remainder(core.rank(), Probe.of(Distribution.RADEMACHER, 1), u);
+      assertThat(u).containsOnly(0);
+    }
+  }
+
+  @Test
+  void remainder_ofTwoClasses_isZero() {
+    Core core = Likelihood.categorical().core(new double[] {0.3, -1});
+    double[] u = new double[2];
+    core.remainder(1, Probe.of(Distribution.RADEMACHER, 1), u);
+    assertThat(u).containsOnly(0);
+    assertThat(core.rank()).isEqualTo(1);
+  }
+
+  @Test
+  void logits_notFinite_areRefused() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Likelihood.categorical().core(new double[] {0, Double.NaN}))
+        .withMessageContaining("logit 1 is NaN");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Likelihood.bernoulli().core(new double[] {Double.POSITIVE_INFINITY}))
+        .withMessageContaining("Infinity");
+  }
+}
