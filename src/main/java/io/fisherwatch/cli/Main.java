@@ -17,7 +17,13 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
     versionProvider = Main.Version.class,
-    subcommands = {EstimateCommand.class})
+    subcommands = {
+      DemoCommand.class,
+      AgentCommand.class,
+      BrokerCommand.class,
+      EstimateCommand.class,
+      ConfigCommand.class
+    })
 public final class Main implements Runnable {
 
   @Spec private CommandSpec spec;

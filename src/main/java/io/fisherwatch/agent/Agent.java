@@ -1,0 +1,131 @@
+package io.fisherwatch.agent;
+
+import io.fisherwatch.djl.TorchRuntime;
+import io.fisherwatch.event.Disposition;
+import io.fisherwatch.event.EventListener;
+import io.fisherwatch.event.EventType;
+import io.fisherwatch.kafka.KafkaEventSource;
+import io.fisherwatch.prometheus.AgentMetrics;
+import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.snapshot.RunSnapshot;
+import io.fisherwatch.snapshot.SnapshotBoard;
+import io.fisherwatch.web.WebServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The sidecar: events in, figures out. Started once, run on one thread, stopped from any. */
+public final class Agent implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
+
+  private final Path scratch;
+  private final TorchRuntime runtime;
+  private final SnapshotBoard board;
+  private final AgentMetrics metrics;
+  private final EventDispatcher dispatcher;
+  private final KafkaEventSource source;
+  private final WebServer web;
+
+  private Agent(AgentConfig config) throws IOException, ModelException {
+    scratch = Files.createTempDirectory("fisherwatch");
+    runtime = TorchRuntime.open(config.device(), config.threads());
+    board = new SnapshotBoard(config.historyPoints());
+    metrics = new AgentMetrics(board, config.maxSeries());
+    Workshop workshop =
+        new Workshop(
+            new FileRoots(config.roots()),
+            new GraphCache(scratch),
+            scratch,
+            runtime,
+            config.estimate().settings(),
+            config.estimate().upkeep(),
+            config.estimate().decay());
+    dispatcher = new EventDispatcher(workshop, board, config.endedRetention(), Clock.systemUTC());
+    source = new KafkaEventSource(config.kafka());
+    web = WebServer.start(config.web(), board, dispatcher, metrics.handler(), this::notReadyReason);
+  }
+
+  /**
+   * Starts everything but the stream of events.
+   *
+   * @throws IOException if the web server cannot listen
+   * @throws ModelException {@code bad-device}
+   */
+  public static Agent start(AgentConfig config) throws IOException, ModelException {
+    Agent agent = new Agent(config);
+    LOG.info(
+        "watching topic {} on {}, estimating on {}",
+        config.kafka().topic(),
+        config.kafka().bootstrapServers(),
+        agent.runtime.device());
+    return agent;
+  }
+
+  /** Handles events until {@link #stop()}. */
+  public void run() {
+    source.run(
+        dispatcher,
+        new EventListener() {
+          @Override
+          public void ended(EventType type, Disposition outcome, double seconds) {
+            metrics.eventEnded(type.label(), outcome.label(), seconds);
+          }
+
+          @Override
+          public void lag(long records) {
+            metrics.lag(records);
+          }
+        });
+  }
+
+  /** Ends {@link #run()} once the event in hand is done. */
+  public void stop() {
+    source.stop();
+  }
+
+  /** The port of page, API and metrics. */
+  public int port() {
+    return web.port();
+  }
+
+  /** Events that have ended, one way or another. */
+  public long eventsEnded() {
+    return metrics.eventsEnded();
+  }
+
+  /** Events that ended in the dead-letter topic. */
+  public long deadLettered() {
+    return metrics.deadLettered();
+  }
+
+  /** The latest figures of every run. */
+  public Map<String, RunSnapshot> runs() {
+    return board.runs();
+  }
+
+  private Optional<String> notReadyReason() {
+    return source.ready() ? Optional.empty() : Optional.of(source.status());
+  }
+
+  /** Lets go of everything; {@link #run()} must have ended. */
+  @Override
+  public void close() throws IOException {
+    web.close();
+    dispatcher.close();
+    metrics.close();
+    runtime.close();
+    try (Stream<Path> files = Files.walk(scratch)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(file);
+      }
+    }
+  }
+}

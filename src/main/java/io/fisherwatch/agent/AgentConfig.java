@@ -1,0 +1,83 @@
+package io.fisherwatch.agent;
+
+import io.fisherwatch.kafka.KafkaSettings;
+import io.fisherwatch.likelihood.Distribution;
+import io.fisherwatch.monitor.EstimatorKind;
+import io.fisherwatch.monitor.EstimatorSettings;
+import io.fisherwatch.monitor.FisherMonitor;
+import io.fisherwatch.snapshot.Estimate;
+import io.fisherwatch.web.WebSettings;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.OptionalInt;
+
+/**
+ * The agent's configuration, valid. {@code config/agent.yaml} tells every key.
+ *
+ * @param kafka where events come from
+ * @param roots folders under which events may name files
+ * @param device where models run
+ * @param threads of one operation on the CPU; 0 for one a core
+ * @param estimate how to estimate
+ * @param web where to listen
+ * @param historyPoints points kept of each run
+ * @param endedRetention how long a run that ended is shown
+ * @param maxSeries series of runs in one scrape at most
+ */
+public record AgentConfig(
+    KafkaSettings kafka,
+    List<Path> roots,
+    String device,
+    int threads,
+    EstimateConfig estimate,
+    WebSettings web,
+    int historyPoints,
+    Duration endedRetention,
+    int maxSeries) {
+
+  public AgentConfig {
+    roots = List.copyOf(roots);
+  }
+
+  /**
+   * How to estimate.
+   *
+   * @param estimator how core matrices are split
+   * @param rank rank-one parts of {@code deflated}; empty for auto
+   * @param probes independent probes of what is random; empty for auto
+   * @param microBatch examples squared together; empty for auto
+   * @param distribution of the probes
+   * @param seed of all randomness
+   * @param decay factor on everything so far at a new checkpoint
+   * @param cvEvery batches between measurements of the plain probe's variation; 0 for never
+   * @param diagonal whether the running diagonal is kept
+   * @param densityEvery batches between looks at the diagonal's density
+   */
+  public record EstimateConfig(
+      EstimatorKind estimator,
+      OptionalInt rank,
+      OptionalInt probes,
+      OptionalInt microBatch,
+      Distribution distribution,
+      long seed,
+      double decay,
+      int cvEvery,
+      boolean diagonal,
+      int densityEvery) {
+
+    EstimatorSettings settings() {
+      EnumSet<Estimate> diagonals = EnumSet.noneOf(Estimate.class);
+      if (diagonal) {
+        diagonals.add(Estimate.FISHER);
+      }
+      return new EstimatorSettings(
+          estimator, rank, probes, microBatch, distribution, seed, diagonals);
+    }
+
+    FisherMonitor.Upkeep upkeep() {
+      return new FisherMonitor.Upkeep(cvEvery, densityEvery);
+    }
+  }
+}

@@ -1,0 +1,21 @@
+package io.fisherwatch.agent;
+
+import java.util.List;
+
+/** A configuration with mistakes: all of them, a line each. */
+public final class ConfigException extends Exception {
+
+  private static final long serialVersionUID = 1L;
+
+  private final transient List<String> mistakes;
+
+  ConfigException(List<String> mistakes) {
+    super(String.join("\n", mistakes));
+    this.mistakes = List.copyOf(mistakes);
+  }
+
+  /** Each names the key, the value found and the values accepted. */
+  public List<String> mistakes() {
+    return mistakes;
+  }
+}

@@ -1,0 +1,240 @@
+package io.fisherwatch.agent;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A YAML file with the environment laid over it, asked key by key. It remembers which keys were
+ * asked for, so that others are mistakes, and collects all mistakes before it complains.
+ */
+final class ConfigTree {
+
+  private static final String PREFIX = "FISHERWATCH_";
+  private static final Set<String> OTHER_VARIABLES = Set.of("FISHERWATCH_CI");
+  private static final Pattern FILE = Pattern.compile("\\$\\{file:([^}]+)}");
+
+  private final Map<String, String> values = new LinkedHashMap<>();
+  private final Map<String, String> environment;
+  private final Set<String> secrets = new LinkedHashSet<>();
+  private final Set<String> asked = new LinkedHashSet<>();
+  private final List<String> mistakes = new ArrayList<>();
+
+  private ConfigTree(Map<String, String> environment) {
+    this.environment = environment;
+  }
+
+  /** Nothing but defaults. */
+  static ConfigTree empty() {
+    return new ConfigTree(Map.of());
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @throws ConfigException if it is not YAML, or no mapping
+   */
+  static ConfigTree read(Path file, Map<String, String> environment) throws ConfigException {
+    ConfigTree tree = new ConfigTree(environment);
+    YAMLMapper mapper =
+        YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+    try {
+      JsonNode root = mapper.readTree(Files.readAllBytes(file));
+      if (root != null && !root.isMissingNode() && !root.isNull()) {
+        if (!root.isObject()) {
+          throw new ConfigException(List.of(file + " is no mapping of keys to values"));
+        }
+        tree.flatten("", root);
+      }
+    } catch (JsonProcessingException e) {
+      throw new ConfigException(
+          List.of(
+              file
+                  + ", line "
+                  + (e.getLocation() == null ? "?" : e.getLocation().getLineNr())
+                  + ": "
+                  + e.getOriginalMessage()));
+    } catch (IOException e) {
+      throw new ConfigException(List.of(file + " cannot be read: " + e.getMessage()));
+    }
+    return tree;
+  }
+
+  private void flatten(String prefix, JsonNode node) {
+    for (Map.Entry<String, JsonNode> entry : node.properties()) {
+      String key = prefix + entry.getKey();
+      JsonNode value = entry.getValue();
+      if (value.isObject()) {
+        flatten(key + ".", value);
+      } else if (value.isArray()) {
+        List<String> items = new ArrayList<>();
+        value.forEach(item -> items.add(item.asText()));
+        values.put(key, expand(key, String.join(",", items)));
+      } else if (value.isNull()) {
+        mistakes.add(key + " has no value; give one, or leave the key out");
+      } else {
+        values.put(key, expand(key, value.asText()));
+      }
+    }
+  }
+
+  /** Puts the contents of files in the place of <code>${file:…}</code>. */
+  private String expand(String key, String value) {
+    Matcher matcher = FILE.matcher(value);
+    StringBuilder expanded = new StringBuilder();
+    while (matcher.find()) {
+      secrets.add(key);
+      String content = "";
+      try {
+        content = Files.readString(Path.of(matcher.group(1))).stripTrailing();
+      } catch (IOException e) {
+        mistakes.add(key + ": the file " + matcher.group(1) + " cannot be read");
+      }
+      matcher.appendReplacement(expanded, Matcher.quoteReplacement(content));
+    }
+    return matcher.appendTail(expanded).toString();
+  }
+
+  /**
+   * The variable that overrides a key: {@code kafka.groupId} → {@code FISHERWATCH_KAFKA_GROUP_ID}.
+   */
+  static String variable(String key) {
+    return PREFIX
+        + key.replace('.', '_').replaceAll("([a-z])([A-Z])", "$1_$2").toUpperCase(Locale.ROOT);
+  }
+
+  /** A key's value as text. */
+  String text(String key, String otherwise) {
+    asked.add(key);
+    String overriding = environment.get(variable(key));
+    if (overriding != null) {
+      return expand(key, overriding);
+    }
+    return values.getOrDefault(key, otherwise);
+  }
+
+  /** A key's value as a whole number. */
+  long number(String key, long otherwise, long least, long most) {
+    String value = text(key, Long.toString(otherwise));
+    try {
+      long number = Long.parseLong(value);
+      if (number >= least && number <= most) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      mistake(key, value, "a whole number");
+      return otherwise;
+    }
+    mistake(key, value, "a number from " + least + " to " + most);
+    return otherwise;
+  }
+
+  /** A key's value as a real number. */
+  double real(String key, double otherwise, double least, double most) {
+    String value = text(key, Double.toString(otherwise));
+    try {
+      double number = Double.parseDouble(value);
+      if (number >= least && number <= most) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      mistake(key, value, "a number from " + least + " to " + most);
+      return otherwise;
+    }
+    mistake(key, value, "a number from " + least + " to " + most);
+    return otherwise;
+  }
+
+  /** A key's value as true or false. */
+  boolean flag(String key, boolean otherwise) {
+    String value = text(key, Boolean.toString(otherwise));
+    if (!value.equals("true") && !value.equals("false")) {
+      mistake(key, value, "true or false");
+    }
+    return value.equals("true");
+  }
+
+  /** A list's values; empty if there are none. */
+  List<String> list(String key) {
+    String value = text(key, "");
+    return value.isBlank() ? List.of() : List.of(value.split("\\s*,\\s*"));
+  }
+
+  /** Everything below a key, by the rest of the key. */
+  Map<String, String> below(String key) {
+    Map<String, String> found = new LinkedHashMap<>();
+    values.forEach(
+        (name, value) -> {
+          if (name.startsWith(key + ".")) {
+            asked.add(name);
+            found.put(name.substring(key.length() + 1), value);
+          }
+        });
+    return found;
+  }
+
+  /** Notes that a value is wrong. */
+  void mistake(String key, @Nullable String value, String accepted) {
+    mistakes.add(key + ": '" + (secrets.contains(key) ? "****" : value) + "' is not " + accepted);
+  }
+
+  /** Notes that a section as a whole is wrong. */
+  void mistake(String section, @Nullable String message) {
+    mistakes.add(section + ": " + message);
+  }
+
+  /** The keys whose values came from files. */
+  Set<String> secrets() {
+    return secrets;
+  }
+
+  /** The keys asked for so far. */
+  Set<String> asked() {
+    return asked;
+  }
+
+  /** Complains of every mistake, keys that nobody asked for included. */
+  void complain() throws ConfigException {
+    for (String key : values.keySet()) {
+      if (!asked.contains(key)) {
+        mistakes.add(key + " is no key of the configuration" + nearest(key));
+      }
+    }
+    Set<String> variables = new LinkedHashSet<>(OTHER_VARIABLES);
+    asked.forEach(key -> variables.add(variable(key)));
+    for (String name : environment.keySet()) {
+      if (name.startsWith(PREFIX) && !variables.contains(name)) {
+        mistakes.add(name + " in the environment overrides no key of the configuration");
+      }
+    }
+    if (!mistakes.isEmpty()) {
+      throw new ConfigException(mistakes);
+    }
+  }
+
+  private String nearest(String key) {
+    String last = key.substring(key.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
+    for (String known : asked) {
+      if (known.toLowerCase(Locale.ROOT).endsWith(last)
+          || last.startsWith(
+              known.substring(known.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT))) {
+        return "; is " + known + " meant?";
+      }
+    }
+    return "";
+  }
+}

@@ -1,0 +1,40 @@
+package io.fisherwatch.cli;
+
+import io.fisherwatch.agent.Agent;
+import io.fisherwatch.agent.AgentConfig;
+import io.fisherwatch.agent.ConfigException;
+import io.fisherwatch.agent.ConfigLoader;
+import io.fisherwatch.runtime.ModelException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The sidecar. */
+@Command(name = "agent", description = "Watches the training jobs that publish to a Kafka topic.")
+final class AgentCommand implements Callable<Integer> {
+
+  @Option(
+      names = "--config",
+      required = true,
+      description = "Configuration, see config/agent.yaml.")
+  private Path config = Path.of("");
+
+  @Override
+  @SuppressWarnings("try") // the interruption is held, not used
+  public Integer call() throws IOException, ModelException, UsageException {
+    AgentConfig loaded;
+    try {
+      loaded = ConfigLoader.load(ConfigFiles.require(config), System.getenv());
+    } catch (ConfigException e) {
+      throw new UsageException(e.getMessage());
+    }
+    try (Agent agent = Agent.start(loaded);
+        Interruption interruption = Interruption.onShutdown(agent::stop)) {
+      System.err.printf("live page: http://%s:%d/%n", loaded.web().host(), agent.port());
+      agent.run();
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,174 @@
+package io.fisherwatch.demo;
+
+import io.fisherwatch.agent.Agent;
+import io.fisherwatch.agent.AgentConfig;
+import io.fisherwatch.djl.TorchRuntime;
+import io.fisherwatch.kafka.KafkaEventSink;
+import io.fisherwatch.kafka.KafkaSettings;
+import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.snapshot.RunSnapshot;
+import io.fisherwatch.web.WebSettings;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * A whole installation in one process: broker, training job, agent. The pieces know each other only
+ * through Kafka and files, as they would on three machines.
+ */
+public final class Demo {
+
+  private static final int REPORT_EVERY = 20;
+  private static final long PACE_MILLIS = 50;
+
+  private final AgentConfig config;
+  private final Path folder;
+  private final PrintStream progress;
+
+  /**
+   * @param config what the agent is configured with; broker, folder and port are set by the demo
+   * @param folder where everything is kept
+   * @param progress where progress is shown
+   */
+  public Demo(AgentConfig config, Path folder, PrintStream progress) {
+    this.config = config;
+    this.folder = folder;
+    this.progress = progress;
+  }
+
+  /**
+   * Runs until the training is done, or until the thread is interrupted.
+   *
+   * @param steps training steps; empty for no end
+   * @param port of the page; 0 for a free one
+   * @param stayUp whether the page stays up when the training is done
+   * @return the final figures
+   */
+  public Optional<RunSnapshot> run(Optional<Long> steps, int port, boolean stayUp)
+      throws IOException, ModelException, InterruptedException {
+    Path checkpoints = Files.createDirectories(folder.resolve("checkpoints"));
+    try (EmbeddedBroker broker = EmbeddedBroker.start(0, folder)) {
+      KafkaSettings kafka =
+          new KafkaSettings(
+              broker.bootstrapServers(),
+              config.kafka().topic(),
+              config.kafka().deadLetterTopic(),
+              config.kafka().groupId(),
+              Map.of());
+      AgentConfig wired =
+          new AgentConfig(
+              kafka,
+              List.of(checkpoints.toRealPath()),
+              config.device(),
+              config.threads(),
+              config.estimate(),
+              new WebSettings(config.web().host(), port),
+              config.historyPoints(),
+              config.endedRetention(),
+              config.maxSeries());
+      try (Agent agent = Agent.start(wired)) {
+        progress.printf("live page:  http://localhost:%d/%n", agent.port());
+        progress.printf("metrics:    http://localhost:%d/metrics%n", agent.port());
+        return trainBeside(agent, kafka, checkpoints, steps, stayUp);
+      }
+    }
+  }
+
+  private Optional<RunSnapshot> trainBeside(
+      Agent agent, KafkaSettings kafka, Path checkpoints, Optional<Long> steps, boolean stayUp)
+      throws IOException, ModelException, InterruptedException {
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    Thread watching =
+        new Thread(
+            () -> {
+              try {
+                agent.run();
+              } catch (RuntimeException | Error e) {
+                failure.set(e);
+              }
+            },
+            "fisherwatch-agent");
+    watching.start();
+    try (TorchRuntime runtime = TorchRuntime.open("cpu", config.threads());
+        KafkaEventSink sink = new KafkaEventSink(kafka);
+        TrainingJob job = new TrainingJob(runtime, sink, checkpoints)) {
+      train(job, agent, steps, failure);
+      awaitAll(job, agent, failure);
+      if (stayUp) {
+        progress.println("training is done; Ctrl-C ends the page");
+        Thread.currentThread().join();
+      }
+    } finally {
+      agent.stop();
+      watching.join();
+    }
+    return Optional.ofNullable(agent.runs().get(TrainingJob.RUN));
+  }
+
+  private void train(
+      TrainingJob job, Agent agent, Optional<Long> steps, AtomicReference<Throwable> failure)
+      throws IOException, ModelException, InterruptedException {
+    long last = steps.orElse(Long.MAX_VALUE);
+    long already = agent.eventsEnded();
+    for (long step = 0; step < last; step++) {
+      double loss =
+          job.step(
+              step,
+              () -> {
+                rethrow(failure);
+                return agent.eventsEnded() - already;
+              });
+      if ((step + 1) % REPORT_EVERY == 0 || step + 1 == last) {
+        report(job.progress(step + 1, loss), agent);
+      }
+      if (steps.isEmpty()) {
+        Thread.sleep(PACE_MILLIS);
+      }
+    }
+    job.publishCheckpoint(last);
+    job.end(last);
+  }
+
+  private void report(TrainingJob.Progress training, Agent agent) {
+    RunSnapshot run = agent.runs().get(TrainingJob.RUN);
+    String fisher =
+        run == null
+            ? "–"
+            : run.figures().total().traces().values().stream()
+                .skip(1)
+                .findFirst()
+                .map(figure -> String.format("%.4g", figure.trace().value()))
+                .orElse("–");
+    progress.printf(
+        "step %d: loss %.3f, accuracy %.1f %% (train) %.1f %% (test), tr F %s%n",
+        training.step(),
+        training.loss(),
+        100 * training.trainAccuracy(),
+        100 * training.testAccuracy(),
+        fisher);
+  }
+
+  private void awaitAll(TrainingJob job, Agent agent, AtomicReference<Throwable> failure)
+      throws InterruptedException {
+    while (agent.eventsEnded() < job.published()) {
+      rethrow(failure);
+      Thread.sleep(50);
+    }
+    if (agent.deadLettered() > 0) {
+      throw new IllegalStateException(
+          agent.deadLettered() + " events of the demo ended in the dead-letter topic");
+    }
+  }
+
+  private static void rethrow(AtomicReference<Throwable> failure) {
+    Throwable error = failure.get();
+    if (error != null) {
+      throw new IllegalStateException("the agent failed: " + error.getMessage(), error);
+    }
+  }
+}
