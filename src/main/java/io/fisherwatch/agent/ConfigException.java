@@ -14,6 +14,11 @@ public final class ConfigException extends Exception {
     this.mistakes = List.copyOf(mistakes);
   }
 
+  @Override
+  public String getMessage() {
+    return String.join("\n", mistakes);
+  }
+
   /** Each names the key, the value found and the values accepted. */
   public List<String> mistakes() {
     return mistakes;

@@ -10,6 +10,7 @@ import io.fisherwatch.event.LikelihoodSpec;
 import io.fisherwatch.event.LogitsSelector;
 import io.fisherwatch.event.Origin;
 import io.fisherwatch.event.RunEndedEvent;
+import io.fisherwatch.event.TrainingEvent;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.safetensors.HostTensor;
@@ -27,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
 
 /**
@@ -51,6 +53,7 @@ final class TrainingJob implements AutoCloseable {
   private final String source = "urn:fisherwatch:demo:" + UUID.randomUUID();
   private final Digits digits;
   private final Random random = new Random(7);
+  private CompletableFuture<Void> latest = CompletableFuture.completedFuture(null);
   private long published;
 
   /** How the training stands. */
@@ -80,7 +83,7 @@ final class TrainingJob implements AutoCloseable {
       trainer.writeWeights(out);
     }
     Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
-    sink.publish(
+    publish(
         new CheckpointEvent(
             RUN,
             step,
@@ -112,7 +115,7 @@ final class TrainingJob implements AutoCloseable {
     if (step % CHECKPOINT_EVERY == 0) {
       publishCheckpoint(step);
     }
-    sink.publish(
+    publish(
         new BatchEvent(
             RUN, step, Map.of("pixels", pixels, "labels", labels), Optional.empty(), origin()));
     return trainer.step(List.of(pixels), labels, RATE);
@@ -120,8 +123,17 @@ final class TrainingJob implements AutoCloseable {
 
   /** Publishes the end of the run. */
   void end(long step) {
-    sink.publish(new RunEndedEvent(RUN, step, true, origin()));
+    publish(new RunEndedEvent(RUN, step, true, origin()));
     sink.flush();
+    latest.join();
+  }
+
+  /** A refusal of an event shows at the next one. */
+  private void publish(TrainingEvent event) {
+    if (latest.isCompletedExceptionally()) {
+      latest.join();
+    }
+    latest = sink.publish(event);
   }
 
   /** How many events have been published. */
