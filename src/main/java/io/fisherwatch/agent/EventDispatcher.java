@@ -49,7 +49,7 @@ final class EventDispatcher implements EventHandler, DiagonalSource, AutoCloseab
     }
     if (event instanceof CheckpointEvent checkpoint) {
       run.checkpoint(checkpoint);
-      LOG.info("run {}: checkpoint of step {} in force", event.run(), checkpoint.step());
+      LOG.debug("run {}: checkpoint of step {} in force", event.run(), checkpoint.step());
     } else if (event instanceof BatchEvent batch) {
       board.published(run.batch(batch, received.partition(), received.offset()));
     } else if (event instanceof RunEndedEvent end) {
