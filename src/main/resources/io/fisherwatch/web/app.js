@@ -334,7 +334,10 @@ function spark(values) {
 
 function density(snapshot) {
   const layer = (chosenLayer && layerOf(snapshot, chosenLayer)) || snapshot.layers[0];
-  const shares = layer.diagonal ? Object.entries(layer.diagonal.density) : [];
+  const place = (name) => ({ zero: -100, under: -99, over: 99 })[name] ?? Number(name);
+  const shares = layer.diagonal
+    ? Object.entries(layer.diagonal.density).sort(([a], [b]) => place(a) - place(b)) // integer keys come first otherwise
+    : [];
   el("densityof").textContent = layer.layer === TOTAL ? "whole model" : layer.layer;
   const used = shares.map(([, s]) => s > 0);
   const first = Math.max(1, used.indexOf(true, 1) - 1);
