@@ -129,14 +129,26 @@ class Mixed(nn.Module):
         return self.head(torch.tanh(self.embed(kind) + self.dense(amount)))
 
 
+class Affine(nn.Module):
+    """nn.Linear without its constants, which a script lists in an order that changes from run to run."""
+
+    def __init__(self, features, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(width, features) * features**-0.5)
+        self.bias = nn.Parameter(torch.randn(width) * 0.3)
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight, self.bias)
+
+
 class Branches(nn.Module):
     """Control flow that a trace would lose: the number of repetitions hangs on the data's sign."""
 
     def __init__(self, features, width, classes):
         super().__init__()
-        self.enter = nn.Linear(features, width)
-        self.again = nn.Linear(width, width)
-        self.head = nn.Linear(width, classes)
+        self.enter = Affine(features, width)
+        self.again = Affine(width, width)
+        self.head = Affine(width, classes)
 
     def forward(self, x):
         rows = []
