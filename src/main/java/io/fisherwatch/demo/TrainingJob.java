@@ -32,16 +32,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
 
 /**
- * A real training job: a perceptron learns the digits with Adam, and publishes its checkpoints and
- * its batches like any other job would. When the agent falls behind it waits: this is a show, not a
- * race.
+ * A real training job: a small convolutional network learns the digits with Adam, and publishes its
+ * checkpoints and its batches like any other job would. When the agent falls behind it waits: this
+ * is a show, not a race.
  */
 final class TrainingJob implements AutoCloseable {
 
   static final String RUN = "digits";
 
   private static final int BATCH = 64;
-  private static final double RATE = 0.005;
+  private static final double RATE = 0.01;
   private static final int CHECKPOINT_EVERY = 5;
   private static final int MOST_AHEAD = 20;
   private static final int KEPT_CHECKPOINTS = 20;

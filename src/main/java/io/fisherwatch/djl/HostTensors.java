@@ -15,8 +15,12 @@ final class HostTensors {
 
   private HostTensors() {}
 
-  /** Copies a tensor to the device; it lives as long as the manager. */
-  static NDArray toDevice(HostTensor tensor, PtNDManager manager) throws ModelException {
+  /**
+   * Copies a tensor to the device; it lives as long as the manager. 16-bit floats are widened to
+   * 32: the engine's Java interface ends the process at a BF16 buffer.
+   */
+  static NDArray toDevice(HostTensor original, PtNDManager manager) throws ModelException {
+    HostTensor tensor = original.widened();
     ByteBuffer bytes = tensor.data();
     ByteBuffer direct = ByteBuffer.allocateDirect(bytes.remaining()).order(ByteOrder.nativeOrder());
     direct.put(bytes).flip();
@@ -40,8 +44,7 @@ final class HostTensors {
       case I8 -> DataType.INT8;
       case I32 -> DataType.INT32;
       case I64 -> DataType.INT64;
-      case F16 -> DataType.FLOAT16;
-      case BF16 -> DataType.BFLOAT16;
+      case F16, BF16 -> throw new IllegalArgumentException(dtype + " has not been widened");
       case F32 -> DataType.FLOAT32;
       case F64 -> DataType.FLOAT64;
       case I16 ->

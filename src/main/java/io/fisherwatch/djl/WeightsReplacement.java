@@ -2,10 +2,11 @@ package io.fisherwatch.djl;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.Parameter;
+import io.fisherwatch.safetensors.Dtype;
+import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.safetensors.SafetensorsException;
 import io.fisherwatch.safetensors.SafetensorsReader;
 import io.fisherwatch.safetensors.TensorInfo;
@@ -128,7 +129,10 @@ final class WeightsReplacement {
               + target.getDataType()
               + Arrays.toString(shape));
     }
-    HostTensors.dataType(tensor.dtype());
+    if (tensor.dtype() == Dtype.I16) {
+      throw new ModelException(
+          "dtype-mismatch", file + ": " + tensor.name() + " is I16; save it as I32 or I64");
+    }
   }
 
   private void stage(List<TensorInfo> tensors, PtNDManager scope) {
@@ -157,11 +161,9 @@ final class WeightsReplacement {
     String first = written.computeIfAbsent(owner, any -> tensor.name());
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       NDArray at = scope.create(offset);
+      long count = chunk.remaining() / tensor.dtype().bytes();
       NDArray values =
-          scope.create(
-              chunk,
-              new Shape(chunk.remaining() / tensor.dtype().bytes()),
-              HostTensors.dataType(tensor.dtype()));
+          HostTensors.toDevice(HostTensor.of(tensor.dtype(), new long[] {count}, chunk), scope);
       if (first.equals(tensor.name())) {
         kernels.call(scope, "write", target, at, values);
       } else if (kernels.call(scope, "differ", target, at, values).get(0).getBoolean()) {

@@ -108,6 +108,22 @@ public final class HostTensor {
     return values;
   }
 
+  /** The same numbers as F32 if they are 16-bit floats, which loses nothing; else this. */
+  public HostTensor widened() {
+    if (dtype != Dtype.F16 && dtype != Dtype.BF16) {
+      return this;
+    }
+    ByteBuffer from = data();
+    int count = Math.toIntExact(elements());
+    ByteBuffer floats =
+        ByteBuffer.allocate(Math.multiplyExact(count, Float.BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < count; i++) {
+      short bits = from.getShort(2 * i);
+      floats.putFloat(dtype == Dtype.F16 ? HalfFloats.fromHalf(bits) : HalfFloats.fromBfloat(bits));
+    }
+    return of(Dtype.F32, shape, floats.flip());
+  }
+
   /** The elements as real numbers; integers beyond 2⁵³ are rounded. */
   public double[] toDoubles() {
     if (!dtype.isFloating()) {
