@@ -142,7 +142,7 @@ final class EstimateCommand implements Callable<Integer> {
       Progress progress = quiet ? Progress.NONE : bar;
       try (FixedEstimate estimate = new FixedEstimate(model, output, map, settings, progress)) {
         for (Path file : batches) {
-          estimate.add(batch(file, model));
+          add(estimate, file, model);
         }
         bar.end();
         if (diagonal != null) {
@@ -252,6 +252,14 @@ final class EstimateCommand implements Callable<Integer> {
         throw new UsageException(file + " is not there, or no plain file");
       }
     }
+    if (diagonal != null && !Files.isDirectory(folderOf(diagonal))) {
+      throw new UsageException("--diagonal: the folder " + folderOf(diagonal) + " is not there");
+    }
+  }
+
+  private static Path folderOf(Path file) {
+    Path folder = file.toAbsolutePath().getParent();
+    return folder == null ? file.toAbsolutePath() : folder;
   }
 
   private List<LayerMap.Rule> rules() throws UsageException, IOException {
@@ -280,6 +288,16 @@ final class EstimateCommand implements Callable<Integer> {
     return rules;
   }
 
+  private void add(FixedEstimate estimate, Path file, Model model)
+      throws IOException, ModelException {
+    Batch batch = batch(file, model);
+    try {
+      estimate.add(batch);
+    } catch (ModelException e) {
+      throw new ModelException(e.code(), file + ": " + e.getMessage(), e);
+    }
+  }
+
   private Batch batch(Path file, Model model) throws IOException {
     Map<String, HostTensor> tensors = new LinkedHashMap<>();
     try (SafetensorsReader reader = SafetensorsReader.open(file)) {
@@ -296,8 +314,7 @@ final class EstimateCommand implements Callable<Integer> {
 
   /** Writes beside the target and renames, so that nobody finds half a file. */
   private static void writeDiagonal(FixedEstimate estimate, Path target) throws IOException {
-    Path folder = target.toAbsolutePath().getParent();
-    Path part = Files.createTempFile(folder, "diagonal", ".part");
+    Path part = Files.createTempFile(folderOf(target), "diagonal", ".part");
     try {
       try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(part), 1 << 16)) {
         estimate.writeDiagonals(out);
