@@ -51,12 +51,12 @@ def tensors(path):
 def same(a, b):
     if a.read_bytes() == b.read_bytes():
         return True
-    if a.suffix == ".json":
-        return same_json(json.loads(a.read_text()), json.loads(b.read_text()))
     try:
+        if a.suffix == ".json":
+            return same_json(json.loads(a.read_text()), json.loads(b.read_text()))
         with torch.no_grad():
             return same_tensors(tensors(a), tensors(b))
-    except (RuntimeError, SafetensorError):
+    except (RuntimeError, ValueError, SafetensorError):
         return False
 
 
