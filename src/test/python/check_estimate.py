@@ -88,7 +88,7 @@ def call(jar, arguments):
 def figures(jar, arguments):
     done = call(jar, [*arguments, "--format", "json"])
     if done.returncode:
-        raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()}")
+        raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()[:300]}")
     return json.loads(done.stdout)
 
 
@@ -272,12 +272,21 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(parsed.workers) as pool:
         run_all([parsed.only] if parsed.only else CASES, lambda k: check_exact(parsed.jar, k), "exact", pool, report)
         if not parsed.only:
+            seeds = SEEDS // 4 if parsed.quick else SEEDS
             for kind, line in RANDOM:
-                check_random(parsed.jar, kind, line, SEEDS // 4 if parsed.quick else SEEDS, pool, report)
-            check_habits(parsed.jar, report)
+                attempt(f"random: {kind}", lambda: check_random(parsed.jar, kind, line, seeds, pool, report), report)
+            attempt("habits", lambda: check_habits(parsed.jar, report), report)
             run_all(BAD, lambda name: check_bad(parsed.jar, name), "refused", pool, report)
     print(f"{report.failures} failed" if report.failures else "all checks passed")
     sys.exit(1 if report.failures else 0)
+
+
+def attempt(name, check, report):
+    """Runs a check that reports by itself; that a command of it failed is a failure of its own."""
+    try:
+        check()
+    except (RuntimeError, KeyError, subprocess.TimeoutExpired) as e:
+        report.line(name, False, f"{type(e).__name__}: {e}")
 
 
 def run_all(names, check, title, pool, report):

@@ -1,0 +1,62 @@
+"""Writes a DistilBERT classifier of four classes and a batch for it: graph.pt and batch.safetensors.
+
+    python src/test/python/make_distilbert.py OUTDIR [--sequences 16] [--positions 64]
+
+The default configuration (66,956,548 parameters) with seeded random weights: no download. Inputs are
+input_ids and attention_mask; the sequences have different lengths and are padded. The graph returns the
+logits alone.
+"""
+
+import argparse
+import pathlib
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+PARAMETERS = 66_956_548
+
+
+class Logits(nn.Module):
+    """The classifier under its usual parameter names, without the output's wrapper."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.distilbert, self.pre_classifier = model.distilbert, model.pre_classifier
+        self.classifier = model.classifier
+
+    def forward(self, input_ids, attention_mask):
+        hidden = self.distilbert(input_ids=input_ids, attention_mask=attention_mask)[0]
+        return self.classifier(torch.relu(self.pre_classifier(hidden[:, 0])))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("outdir", type=pathlib.Path)
+    parser.add_argument("--sequences", type=int, default=16)
+    parser.add_argument("--positions", type=int, default=64)
+    parsed = parser.parse_args()
+    torch.manual_seed(66)
+    config = DistilBertConfig(num_labels=4, attn_implementation="eager")
+    reference = DistilBertForSequenceClassification(config).eval()
+    model = Logits(reference).eval()
+    assert sum(p.numel() for p in model.parameters()) == PARAMETERS
+    lengths = torch.randint(parsed.positions // 4, parsed.positions + 1, (parsed.sequences, 1))
+    mask = (torch.arange(parsed.positions) < lengths).to(torch.int64)
+    ids = torch.randint(1000, config.vocab_size, mask.shape) * mask
+    labels = torch.randint(4, (parsed.sequences,))
+    parsed.outdir.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        wanted = reference(input_ids=ids, attention_mask=mask).logits
+        graph = torch.jit.trace(model, (ids[:3], mask[:3]), check_trace=False)
+        torch.testing.assert_close(graph(ids, mask), wanted, rtol=1e-4, atol=1e-5)  # the number of examples is free
+        torch.testing.assert_close(graph(ids[:1], mask[:1]), wanted[:1], rtol=1e-4, atol=1e-5)
+    graph.save(str(parsed.outdir / "graph.pt"))
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    save_file(batch, parsed.outdir / "batch.safetensors")
+    print(f"{parsed.outdir}: {PARAMETERS} parameters, {parsed.sequences} x {parsed.positions} tokens")
+
+
+if __name__ == "__main__":
+    main()
