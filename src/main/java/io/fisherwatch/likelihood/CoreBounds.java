@@ -84,9 +84,9 @@ public record CoreBounds(
         t - tail.weightedMean(),
         rest.mass,
         t - Arrays.stream(p).min().orElse(0),
-        Math.sqrt(rest.squares),
-        Math.sqrt(withoutSmallest(softmax, p)),
-        Math.sqrt(tail.squares));
+        rest.norm(),
+        tail.withoutSmallest(p).norm(),
+        tail.norm());
   }
 
   /**
@@ -100,22 +100,6 @@ public record CoreBounds(
     return 0.5 * (alpha + beta + Math.hypot(alpha - beta, 2 * gamma));
   }
 
-  private static double withoutSmallest(Softmax softmax, double[] p) {
-    int smallest = -1;
-    for (int i = 0; i < p.length; i++) {
-      if (i != softmax.top && (smallest < 0 || p[i] < p[smallest])) {
-        smallest = i;
-      }
-    }
-    Sum squares = new Sum();
-    for (int i = 0; i < p.length; i++) {
-      if (i != softmax.top && i != smallest) {
-        squares.add(p[i] * p[i]);
-      }
-    }
-    return squares.value();
-  }
-
   /** Mass, sum of squares and largest of some probabilities. */
   private static final class Tail {
 
@@ -123,6 +107,8 @@ public record CoreBounds(
     private final double mass;
     private final double squares;
     private final double largest;
+    private final double weightedMean;
+    private final double norm;
 
     private Tail(boolean[] left, double[] p) {
       this.left = left;
@@ -139,6 +125,20 @@ public record CoreBounds(
       this.mass = sum.value();
       this.squares = sumOfSquares.value();
       this.largest = most;
+      Sum weighted = new Sum();
+      for (int i = 0; i < p.length; i++) {
+        if (left[i] && mass > 0) {
+          weighted.add(p[i] * (p[i] / mass));
+        }
+      }
+      this.weightedMean = weighted.value();
+      Sum scaled = new Sum();
+      for (int i = 0; i < p.length; i++) {
+        if (left[i] && largest > 0) {
+          scaled.add((p[i] / largest) * (p[i] / largest));
+        }
+      }
+      this.norm = largest * Math.sqrt(scaled.value());
     }
 
     static Tail of(Softmax softmax, double[] p) {
@@ -154,9 +154,24 @@ public record CoreBounds(
       return new Tail(fewer, p);
     }
 
-    /** Σp²/Σp; 0 if there is nothing. */
+    Tail withoutSmallest(double[] p) {
+      int smallest = -1;
+      for (int i = 0; i < p.length; i++) {
+        if (left[i] && (smallest < 0 || p[i] < p[smallest])) {
+          smallest = i;
+        }
+      }
+      return without(smallest, p);
+    }
+
+    /** √Σp², scaled by the largest, so that the squares do not underflow. */
+    double norm() {
+      return norm;
+    }
+
+    /** Σp²/Σp as Σp(p/Σp), whose terms underflow last; 0 if there is nothing. */
     double weightedMean() {
-      return mass > 0 ? squares / mass : 0;
+      return weightedMean;
     }
 
     /** Σp − Σp². */

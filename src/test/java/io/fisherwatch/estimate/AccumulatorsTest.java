@@ -1,0 +1,149 @@
+package io.fisherwatch.estimate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import org.junit.jupiter.api.Test;
+
+class AccumulatorsTest {
+
+  private static JsonNode golden(String file) throws IOException {
+    try (InputStream in = AccumulatorsTest.class.getResourceAsStream("/golden/" + file)) {
+      return new ObjectMapper().readTree(in);
+    }
+  }
+
+  private static void close(double found, JsonNode expected) {
+    if (expected.isNull()) {
+      assertThat(found).isNaN();
+    } else {
+      double value = expected.asDouble();
+      assertThat(found).isCloseTo(value, within(1e-12 * Math.abs(value) + 1e-300));
+    }
+  }
+
+  @Test
+  void decayedMoments_golden_agree() throws IOException {
+    int checked = 0;
+    for (JsonNode c : golden("streaming.json").get("cases")) {
+      if (!c.get("type").asText().equals("decayed")) {
+        continue;
+      }
+      DecayedMoments moments = new DecayedMoments();
+      double beta = c.get("beta").asDouble();
+      for (int i = 0; i < c.get("values").size(); i++) {
+        moments.age(Math.pow(beta, c.get("steps_since_previous").get(i).asDouble()));
+        moments.add(c.get("values").get(i).asDouble(), c.get("weights").get(i).asDouble());
+        JsonNode after = c.get("after_each").get(i);
+        close(moments.weight(), after.get("W"));
+        close(moments.squaredWeights(), after.get("W2"));
+        close(moments.mean(), after.get("mean"));
+        close(moments.effectiveCount(), after.get("ess"));
+        close(moments.variance(), after.get("var"));
+        close(moments.standardError(), after.get("se"));
+        checked++;
+      }
+    }
+    assertThat(checked).isPositive();
+  }
+
+  @Test
+  void decayedMoments_mergedParts_areTheWhole() {
+    DecayedMoments whole = new DecayedMoments();
+    DecayedMoments left = new DecayedMoments();
+    DecayedMoments right = new DecayedMoments();
+    for (int i = 0; i < 40; i++) {
+      double value = Math.sin(i);
+      double weight = 1 + i % 3;
+      whole.age(0.9);
+      left.age(0.9);
+      right.age(0.9);
+      whole.add(value, weight);
+      (i % 2 == 0 ? left : right).add(value, weight);
+    }
+    left.merge(right);
+    assertThat(left.mean()).isCloseTo(whole.mean(), within(1e-13));
+    assertThat(left.variance()).isCloseTo(whole.variance(), within(1e-13));
+    assertThat(left.effectiveCount()).isCloseTo(whole.effectiveCount(), within(1e-12));
+  }
+
+  @Test
+  void decayedMoments_oneValue_haveNoError() {
+    DecayedMoments moments = new DecayedMoments();
+    assertThat(moments.mean()).isNaN();
+    moments.add(3, 64);
+    assertThat(moments.mean()).isEqualTo(3);
+    assertThat(moments.standardError()).isNaN();
+  }
+
+  @Test
+  void effectiveCount_ofDecayingBatches_isTheClosedForm() throws IOException {
+    for (JsonNode c : golden("misc.json").get("ema_ess")) {
+      DecayedMoments moments = new DecayedMoments();
+      for (int i = 0; i < c.get("t").asInt(); i++) {
+        moments.age(c.get("beta").asDouble());
+        moments.add(i, 1);
+      }
+      assertThat(moments.effectiveCount()).isCloseTo(c.get("ess").asDouble(), within(1e-9));
+    }
+  }
+
+  @Test
+  void chiSquare_golden_agree() throws IOException {
+    for (JsonNode c : golden("misc.json").get("chi2")) {
+      if (c.has("cdf")) {
+        double expected = c.get("cdf").asDouble();
+        assertThat(ChiSquare.lowerGamma(c.get("k").asDouble() / 2, c.get("x").asDouble() / 2))
+            .isCloseTo(expected, within(1e-10 * expected));
+        continue;
+      }
+      double expected = c.get("quantile").asDouble();
+      assertThat(ChiSquare.quantile(c.get("k").asDouble(), c.get("q").asDouble()))
+          .isCloseTo(expected, within(1e-10 * expected));
+    }
+  }
+
+  @Test
+  void probeVariation_pairs_areUnbiasedForTheRatio() {
+    ProbeVariation variation = new ProbeVariation();
+    java.util.Random random = new java.util.Random(3);
+    for (int batch = 0; batch < 4000; batch++) {
+      double mean = 1 + batch % 2; // batches differ; the probe's own variation is 0.5
+      variation.addBatch(
+          mean * (1 + 0.5 * random.nextGaussian()), mean * (1 + 0.5 * random.nextGaussian()));
+    }
+    double z = (variation.cv() - 0.5) / variation.standardError();
+    assertThat(Math.abs(z)).as("z").isLessThan(4);
+    assertThat(variation.standardError()).isBetween(0.003, 0.02);
+  }
+
+  @Test
+  void floatHistogram_quantilesAndShares_areWithinABin() {
+    long[] counts = new long[FloatHistogram.BINS + 1];
+    int n = 10_000;
+    for (int i = 1; i <= n; i++) {
+      counts[Float.floatToIntBits(i * 1e-6f) >>> 16]++;
+    }
+    FloatHistogram histogram = FloatHistogram.of(counts);
+    assertThat(histogram.quantile(0.5)).isCloseTo(5e-3, within(5e-3 * 0.008));
+    assertThat(histogram.shareBelow(1e-3)).isCloseTo(0.1, within(0.002));
+    double sum = histogram.density().values().stream().mapToDouble(Double::doubleValue).sum();
+    assertThat(sum).isCloseTo(1, within(1e-12));
+    assertThat(histogram.undetermined(1e-3, 1)).isGreaterThan(histogram.undetermined(1e-3, 64));
+  }
+
+  @Test
+  void floatHistogram_zeros_areApart() {
+    long[] counts = new long[FloatHistogram.BINS + 1];
+    counts[0] = 3;
+    counts[Float.floatToIntBits(1f) >>> 16] = 1;
+    FloatHistogram histogram = FloatHistogram.of(counts);
+    assertThat(histogram.quantile(0)).isZero();
+    assertThat(histogram.density()).containsEntry("zero", 0.75).containsEntry("0", 0.25);
+    assertThat(FloatHistogram.empty().quantile(0.5)).isNaN();
+  }
+}
