@@ -109,9 +109,10 @@ function status() {
   const age = run ? Math.max(0, Date.now() / 1000 - run.latest.estimateTime) : null;
   const pill = el("state");
   const old = age !== null && age > 60;
-  pill.className = `pill ${!connected || old ? "stale" : "live"}`;
+  const ended = run && run.latest.ended;
+  pill.className = `pill ${!connected ? "stale" : ended ? "" : old ? "stale" : "live"}`;
   pill.textContent = !connected ? "agent not reached, trying again"
-    : run && run.latest.ended ? "run has ended"
+    : ended ? "run has ended"
       : age === null ? "connected" : `updated ${age < 2 ? "just now" : duration(age) + " ago"}`;
 }
 const duration = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`);
