@@ -227,14 +227,16 @@ final class ConfigTree {
   }
 
   private String nearest(String key) {
-    String last = key.substring(key.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
+    String last = lastPart(key);
     for (String known : asked) {
-      if (known.toLowerCase(Locale.ROOT).endsWith(last)
-          || last.startsWith(
-              known.substring(known.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT))) {
+      if (lastPart(known).startsWith(last) || last.startsWith(lastPart(known))) {
         return "; is " + known + " meant?";
       }
     }
     return "";
+  }
+
+  private static String lastPart(String key) {
+    return key.substring(key.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
   }
 }

@@ -1,0 +1,53 @@
+package io.fisherwatch.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+
+  private record Answer(int code, String err) {}
+
+  private static Answer run(String... args) {
+    PrintStream before = System.err;
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    try {
+      System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
+      return new Answer(Main.run(args), err.toString(StandardCharsets.UTF_8));
+    } finally {
+      System.setErr(before);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "estimate --graph none.pt --batch none.safetensors",
+        "estimate --graph pom.xml",
+        "estimate --graph pom.xml --batch pom.xml --estimator guess",
+        "estimate --graph pom.xml --batch pom.xml --probes 0",
+        "estimate --graph pom.xml --batch pom.xml --micro-batch some",
+        "estimate --graph pom.xml --batch pom.xml --sigma 1",
+        "estimate --graph pom.xml --batch pom.xml --diagonal /none/d.safetensors",
+        "config check none.yaml",
+        "agent --config none.yaml",
+        "demo --steps 0",
+        "guess"
+      })
+  void usage_wrong_isOneLineAndExitCode2(String line) {
+    Answer answer = run(line.split(" "));
+    assertThat(answer.code()).isEqualTo(2);
+    assertThat(answer.err().strip().lines()).hasSize(1);
+    assertThat(answer.err()).startsWith("fisherwatch: ");
+  }
+
+  @Test
+  void configuration_reference_isPrinted() {
+    assertThat(run("config", "check", "config/agent.yaml").code()).isZero();
+  }
+}

@@ -1,0 +1,124 @@
+package io.fisherwatch.prometheus;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fisherwatch.prometheus.MetricNames.Family;
+import io.fisherwatch.snapshot.Bound;
+import io.fisherwatch.snapshot.CoreFigures;
+import io.fisherwatch.snapshot.Estimate;
+import io.fisherwatch.snapshot.Figures;
+import io.fisherwatch.snapshot.LayerFigures;
+import io.fisherwatch.snapshot.RunSnapshot;
+import io.fisherwatch.snapshot.Settings;
+import io.fisherwatch.snapshot.SnapshotBoard;
+import io.fisherwatch.snapshot.TraceFigure;
+import io.fisherwatch.snapshot.Uncertain;
+import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+class MetricsTest {
+
+  private static final Pattern ROW = Pattern.compile("(?m)^\\| `(fisher[a-z_]+)` \\|");
+
+  private static LayerFigures layer(String name) {
+    return new LayerFigures(
+        name,
+        10,
+        8,
+        0,
+        Map.of(Estimate.FISHER, new TraceFigure(Uncertain.of(2, Double.NaN), Optional.empty())),
+        Map.of(Bound.UPPER, Uncertain.of(1)),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty());
+  }
+
+  private static SnapshotBoard board(int layers) {
+    List<LayerFigures> figures = new ArrayList<>(List.of(layer(LayerFigures.TOTAL)));
+    for (int i = 0; i < layers; i++) {
+      figures.add(layer("layer" + i));
+    }
+    SnapshotBoard board = new SnapshotBoard(10);
+    board.published(
+        new RunSnapshot(
+            "run",
+            1,
+            5,
+            6,
+            1.5,
+            2.5,
+            3,
+            1,
+            false,
+            new Figures(
+                64,
+                64,
+                10,
+                10,
+                2,
+                new Settings("deflated", 1, 1, 2, "rademacher", "plain"),
+                new CoreFigures(0.5, 0.2, Double.NaN, 1),
+                Map.of(),
+                figures)));
+    return board;
+  }
+
+  private static List<String> names(FisherCollector collector) {
+    return collector.collect().stream()
+        .map((MetricSnapshot snapshot) -> snapshot.getMetadata().getName())
+        .toList();
+  }
+
+  @Test
+  void collect_undefinedFigures_haveNoSeries() {
+    assertThat(names(new FisherCollector(board(1), 1000)))
+        .contains("fisher_trace", "fisher_bound_gap", "fisher_core_trace", "fisher_examples")
+        .doesNotContain(
+            "fisher_trace_standard_error",
+            "fisher_trace_probe_cv",
+            "fisher_core_max_probability",
+            "fisher_effective_rank");
+  }
+
+  @Test
+  void collect_beyondTheLimit_dropsLayersAndCounts() {
+    FisherCollector collector = new FisherCollector(board(1000), 100);
+    long series =
+        collector.collect().stream().mapToLong(snapshot -> snapshot.getDataPoints().size()).sum();
+    assertThat(series).isEqualTo(100);
+    assertThat(collector.dropped()).isPositive();
+    assertThat(names(collector)).contains("fisher_path_info");
+  }
+
+  @Test
+  void documentation_everyMetric_isTheCodes() throws IOException {
+    TreeSet<String> documented = new TreeSet<>();
+    Matcher row = ROW.matcher(Files.readString(Path.of("docs/metrics.md")));
+    while (row.find()) {
+      documented.add(row.group(1));
+    }
+    TreeSet<String> coded = new TreeSet<>();
+    MetricNames.all().stream().map(Family::name).forEach(coded::add);
+    assertThat(documented).isEqualTo(coded);
+  }
+
+  @Test
+  void events_ofAnyOutcome_areCounted() {
+    try (AgentMetrics metrics = new AgentMetrics(new SnapshotBoard(10), 100)) {
+      metrics.eventEnded("batch", "dead_lettered", 0.1);
+      metrics.eventEnded("checkpoint", "processed", 0.1);
+      assertThat(metrics.eventsEnded()).isEqualTo(2);
+      assertThat(metrics.deadLettered()).isEqualTo(1);
+    }
+  }
+}
