@@ -1,5 +1,6 @@
 package io.fisherwatch.cli;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -271,7 +272,17 @@ final class EstimateCommand implements Callable<Integer> {
       throw new UsageException(file + " is not there, or no plain file");
     }
     List<LayerMap.Rule> rules = new ArrayList<>();
-    for (JsonNode rule : new ObjectMapper().readTree(file.toFile())) {
+    JsonNode root;
+    try {
+      root = new ObjectMapper().readTree(file.toFile());
+    } catch (JsonProcessingException e) {
+      throw new IOException(file + " is not JSON: " + e.getOriginalMessage(), e);
+    }
+    JsonNode list = root.isObject() ? root.path("layers") : root; // as in a checkpoint, or alone
+    if (!list.isArray()) {
+      throw new IOException(file + " holds no list of rules {\"name\": …, \"match\": …}");
+    }
+    for (JsonNode rule : list) {
       String name = rule.path("name").asText("");
       String match = rule.path("match").asText("");
       if (name.isEmpty() || name.startsWith("_") || match.isEmpty()) {

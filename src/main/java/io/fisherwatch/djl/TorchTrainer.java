@@ -8,14 +8,11 @@ import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.OutputSelector;
-import io.fisherwatch.safetensors.Dtype;
 import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.safetensors.SafetensorsWriter;
 import io.fisherwatch.safetensors.TensorSource;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.channels.Channels;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -101,30 +98,10 @@ public final class TorchTrainer implements AutoCloseable {
     for (String name : model.table().names()) {
       NDArray tensor = model.table().tensor(name);
       if (tensor != null && model.table().owner(name).equals(name)) {
-        tensors.add(new Weight(name, HostTensors.toHost(tensor, model.kernels(), manager)));
+        tensors.add(TensorSource.of(name, HostTensors.toHost(tensor, model.kernels(), manager)));
       }
     }
     SafetensorsWriter.write(out, Map.of(), tensors);
-  }
-
-  /** One tensor, copied to the host. */
-  private record Weight(String name, HostTensor tensor) implements TensorSource {
-
-    @Override
-    public Dtype dtype() {
-      return tensor.dtype();
-    }
-
-    @Override
-    public long[] shape() {
-      return tensor.shape();
-    }
-
-    @Override
-    public void writeTo(OutputStream out) throws IOException {
-      WritableByteChannel channel = Channels.newChannel(out);
-      channel.write(tensor.data());
-    }
   }
 
   @Override
