@@ -56,6 +56,11 @@ final class Clients {
     putAll(properties, settings, ProducerConfig.configNames(), ConsumerConfig.configNames());
     properties.put(ProducerConfig.ACKS_CONFIG, "all");
     properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    // One at a time: to a broker that does not know this producer yet any first sequence number
+    // will
+    // do. If the first request of two fails, on a topic just made, the second is taken for the
+    // first, and the repeated first is out of order for ever.
+    properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 1);
     return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
   }
 
