@@ -32,8 +32,15 @@ final class GraphCache {
   /** A copy with the digest of its bytes. */
   record Graph(Path file, String sha256) {}
 
+  /** The copy of a digest, if it has been made before. */
+  Optional<Graph> find(Optional<String> sha256) {
+    return sha256
+        .map(digest -> new Graph(folder.resolve(digest + ".pt"), digest))
+        .filter(graph -> Files.exists(graph.file()));
+  }
+
   /**
-   * Copies a graph, unless it is there.
+   * Copies a graph.
    *
    * @param expected the digest that it must have
    * @throws RejectedEventException {@code digest-mismatch}, or {@code file-not-found} if it cannot

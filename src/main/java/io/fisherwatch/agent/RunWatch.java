@@ -95,8 +95,7 @@ final class RunWatch implements AutoCloseable {
   }
 
   private void install(CheckpointEvent event) throws RejectedEventException {
-    Path graph = workshop.resolve(event.graph());
-    GraphCache.Graph copy = workshop.graphs().copy(graph, event.graph().sha256());
+    GraphCache.Graph copy = workshop.graph(event.graph());
     try {
       Model next = isReusable(event, copy) ? model : null;
       boolean loaded = next == null;

@@ -47,6 +47,12 @@ record Workshop(
     }
   }
 
+  /** A private copy of a graph; one whose digest is known is not read again. */
+  GraphCache.Graph graph(FileReference reference) throws RejectedEventException {
+    Optional<GraphCache.Graph> known = graphs.find(reference.sha256());
+    return known.isPresent() ? known.get() : graphs.copy(resolve(reference), reference.sha256());
+  }
+
   /** Writes to a new file in the scratch folder; empty if there was nothing to write. */
   Optional<Path> spool(Writing writing) {
     try {
