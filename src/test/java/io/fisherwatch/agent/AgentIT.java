@@ -136,6 +136,14 @@ class AgentIT {
     assertThat(agent.eventsEnded()).isEqualTo(ended);
   }
 
+  /** The source looks whether the broker answers twice a second. */
+  private void awaitReady() throws Exception {
+    for (int i = 0; i < 100 && get("/readyz").statusCode() != 200; i++) {
+      Thread.sleep(50);
+    }
+    assertThat(get("/readyz").statusCode()).isEqualTo(200);
+  }
+
   private HttpResponse<byte[]> get(String path) throws Exception {
     URI uri = URI.create("http://127.0.0.1:" + agent.port() + path);
     return HttpClient.newHttpClient()
@@ -197,7 +205,7 @@ class AgentIT {
         .contains("fisher_trace{estimate=\"fisher\",layer=\"_total\",run=\"a\"}")
         .contains("fisherwatch_events_total{outcome=\"skipped\",type=\"batch\"} 1.0")
         .contains("fisherwatch_events_total{outcome=\"processed\",type=\"batch\"} 4.0");
-    assertThat(get("/readyz").statusCode()).isEqualTo(200);
+    awaitReady();
     assertThat(
             SafetensorsReader.decode(get("/api/runs/a/diagonal.safetensors").body(), "the answer"))
         .isNotEmpty();
