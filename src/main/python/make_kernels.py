@@ -42,7 +42,7 @@ class Kernels(torch.nn.Module):
         self,
         logits: torch.Tensor,
         cotangents: torch.Tensor,
-        add: torch.Tensor,
+        flags: torch.Tensor,
         aliases: torch.Tensor,
         parameters: List[torch.Tensor],
         sums: List[torch.Tensor],
@@ -50,8 +50,9 @@ class Kernels(torch.nn.Module):
         """One vector-Jacobian product g = sum over rows of J' u, reduced parameter by parameter.
 
         Returns squared norms (float64, -1 where no gradient path leads to the parameter) and the number of non-finite
-        gradient values (int64). With ``add``, adds g*g to ``sums`` unless a value is not finite. ``aliases`` holds pairs (parameter, further object on its
-        memory): their gradients add up before they are squared.
+        gradient values (int64). With ``flags[0]``, adds g*g to ``sums`` unless a value is not finite. ``aliases`` holds pairs
+        (parameter, further object on its memory): their gradients add up before they are squared. Embeddings may give
+        sparse gradients, of which only the rows that occur are touched.
         """
         grads = torch.autograd.grad(
             [logits],
@@ -69,7 +70,7 @@ class Kernels(torch.nn.Module):
                 if g is None:
                     grads[first] = h
                 elif h is not None:
-                    grads[first] = g + h
+                    grads[first] = (g.to_dense() if g.is_sparse else g) + (h.to_dense() if h.is_sparse else h)
                 grads[second] = None
             norms = torch.jit.annotate(List[torch.Tensor], [])
             for i, g in enumerate(grads):
@@ -77,31 +78,115 @@ class Kernels(torch.nn.Module):
                     norms.append(torch.full([], -1.0, dtype=torch.float64, device=logits.device))
                 else:
                     if g.is_sparse:
-                        g = g.to_dense()
+                        # An embedding's: the rows of tokens that occur more than once have to be summed first.
+                        g = g.coalesce()
                         grads[i] = g
-                    norms.append(self.squared_norm(g.detach()))
+                        norms.append(self.squared_norm(g.values()))
+                    else:
+                        norms.append(self.squared_norm(g.detach()))
             squared = torch.stack(norms).cpu()
             counts = torch.zeros([len(grads)], dtype=torch.int64)
             if not bool(torch.isfinite(squared).all()):
                 for i, g in enumerate(grads):
                     if g is not None:
-                        counts[i] = torch.isfinite(g).logical_not().sum().cpu()
-            if bool(add) and int(counts.sum()) == 0:
+                        values = g.values() if g.is_sparse else g
+                        counts[i] = torch.isfinite(values).logical_not().sum().cpu()
+            if bool(flags[0]) and int(counts.sum()) == 0:
                 for i, g in enumerate(grads):
                     if g is not None:
-                        sums[i].addcmul_(g.detach(), g.detach())
-        return [squared, counts]
+                        if g.is_sparse:
+                            sums[i].index_add_(0, g.indices()[0], g.values().square().to(sums[i].dtype))
+                        else:
+                            sums[i].addcmul_(g.detach(), g.detach())
+            results = [squared, counts]
+            if bool(flags[1]):
+                for parameter, g in zip(parameters, grads):
+                    if g is None:
+                        results.append(torch.zeros_like(parameter))
+                    else:
+                        results.append(g.to_dense() if g.is_sparse else g.detach())
+        return results
 
     @torch.jit.export
-    def average(self, scale: torch.Tensor, weight: torch.Tensor, means: List[torch.Tensor],
-                sums: List[torch.Tensor]) -> List[torch.Tensor]:
-        """mean += weight * (scale * sum - mean), and the sums are emptied."""
+    def compare(self, places: torch.Tensor, place: torch.Tensor, gradients: List[torch.Tensor],
+                memory: List[torch.Tensor]) -> List[torch.Tensor]:
+        """Inner products (float64) of a gradient with those that lie in some places of a ring, and its own place there.
+
+        Products are summed in the gradient's type over rows of 256 numbers only, then in double.
+        """
+        count = len(gradients)
+        products = torch.zeros([places.size(0), count], dtype=torch.float64)
         with torch.no_grad():
-            for mean, total in zip(means, sums):
-                total.mul_(scale)
-                mean.lerp_(total, weight.to(mean.dtype))
+            for row in range(places.size(0)):
+                first = int(places[row]) * count
+                for i, g in enumerate(gradients):
+                    a = g.reshape(-1)
+                    b = memory[first + i].view(-1)
+                    start = 0
+                    total = torch.zeros([], dtype=torch.float64, device=g.device)
+                    while start < a.size(0):
+                        end = min(start + 4194304, a.size(0))
+                        rows = (end - start) // 256 * 256
+                        if rows > 0:
+                            x = a[start:start + rows].view(-1, 256)
+                            total += (x * b[start:start + rows].view(-1, 256)).sum(1).to(torch.float64).sum()
+                        if start + rows < end:
+                            total += (a[start + rows:end].to(torch.float64) * b[start + rows:end].to(torch.float64)).sum()
+                        start = end
+                    products[row][i] = total.cpu()
+            first = int(place) * count
+            for i, g in enumerate(gradients):
+                memory[first + i].copy_(g)
+        return [products]
+
+    @torch.jit.export
+    def average(self, settings: torch.Tensor, means: List[torch.Tensor], scatters: List[torch.Tensor],
+                sums: List[torch.Tensor]) -> List[torch.Tensor]:
+        """Moves means towards scale * sums by a share, adds to the scatter, and empties the sums.
+
+        ``settings`` holds scale, share, and the factor of the squared deviation that adds to the scatter.
+        """
+        scale, share, factor = float(settings[0]), float(settings[1]), float(settings[2])
+        with torch.no_grad():
+            for mean, scatter, total in zip(means, scatters, sums):
+                total.mul_(scale).sub_(mean)
+                scatter.addcmul_(total, total, value=factor)
+                mean.add_(total, alpha=share)
                 total.zero_()
         return []
+
+    @torch.jit.export
+    def square_root(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
+        """The square root, in place."""
+        with torch.no_grad():
+            for tensor in tensors:
+                tensor.sqrt_()
+        return []
+
+    @torch.jit.export
+    def undetermined(self, settings: torch.Tensor, means: List[torch.Tensor],
+                     scatters: List[torch.Tensor]) -> List[torch.Tensor]:
+        """Counts means whose noise leaves open on which side of a threshold they are.
+
+        ``settings`` holds the factor that makes a scatter the mean's variance, a normal quantile z, and the threshold.
+        A mean d of variance v is taken as chi-square noise of K = 2 d**2 / v degrees of freedom, whose quantiles over K
+        are (1 - h -+ z sqrt(h))**3 with h = 2 / (9 K) (Wilson and Hilferty, 1931).
+        """
+        factor, z, threshold = float(settings[0]), float(settings[1]), float(settings[2])
+        count = torch.zeros([1], dtype=torch.int64, device=means[0].device)
+        for mean, scatter in zip(means, scatters):
+            flat = mean.reshape(-1)
+            flat_scatter = scatter.reshape(-1)
+            start = 0
+            while start < flat.size(0):
+                d = flat[start:start + 4194304]
+                h = flat_scatter[start:start + 4194304] * (factor / 9.0) / (d * d)
+                root = h.sqrt() * z
+                upper = (1 - h + root).clamp(min=0.0)
+                lower = (1 - h - root).clamp(min=0.0)
+                count += ((d > 0) & (d > threshold * lower * lower * lower) & (d < threshold * upper * upper * upper)).sum()
+                start += 4194304
+        return [count.cpu()]
 
     @torch.jit.export
     def fill(self, value: torch.Tensor, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
@@ -226,6 +311,8 @@ class Kernels(torch.nn.Module):
             t = float(step)
             for i, g in enumerate(grads):
                 if g is not None:
+                    if g.is_sparse:
+                        g = g.to_dense()
                     first[i].lerp_(g, 0.1)
                     second[i].mul_(0.999).addcmul_(g, g, value=0.001)
                     root = (second[i] / (1.0 - 0.999**t)).sqrt_().add_(1e-8)

@@ -2,6 +2,7 @@ package io.fisherwatch.agent;
 
 import io.fisherwatch.kafka.KafkaSettings;
 import io.fisherwatch.likelihood.Distribution;
+import io.fisherwatch.monitor.Budget;
 import io.fisherwatch.monitor.EstimatorKind;
 import io.fisherwatch.monitor.EstimatorSettings;
 import io.fisherwatch.monitor.FisherMonitor;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
 /**
@@ -51,6 +53,8 @@ public record AgentConfig(
    * @param distribution of the probes
    * @param seed of all randomness
    * @param decay factor on everything so far at a new checkpoint
+   * @param targetRelativeError of the probes in a batch's trace of F; empty for none
+   * @param secondsPerBatch that a batch may take; empty for no limit
    * @param cvEvery batches between measurements of the plain probe's variation; 0 for never
    * @param diagonal whether the running diagonal is kept
    * @param densityEvery batches between looks at the diagonal's density
@@ -63,6 +67,8 @@ public record AgentConfig(
       Distribution distribution,
       long seed,
       double decay,
+      OptionalDouble targetRelativeError,
+      OptionalDouble secondsPerBatch,
       int cvEvery,
       boolean diagonal,
       int densityEvery) {
@@ -73,7 +79,14 @@ public record AgentConfig(
         diagonals.add(Estimate.FISHER);
       }
       return new EstimatorSettings(
-          estimator, rank, probes, microBatch, distribution, seed, diagonals);
+          estimator,
+          rank,
+          probes,
+          microBatch,
+          distribution,
+          seed,
+          diagonals,
+          new Budget(targetRelativeError, secondsPerBatch));
     }
 
     FisherMonitor.Upkeep upkeep() {

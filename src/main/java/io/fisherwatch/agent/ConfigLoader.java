@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
@@ -137,6 +138,8 @@ public final class ConfigLoader {
         Distribution.of(distribution).orElse(Distribution.RADEMACHER),
         tree.number("estimate.seed", 0, Long.MIN_VALUE, Long.MAX_VALUE),
         tree.real("estimate.decay", 0.5, 0, 1),
+        limit("estimate.targetRelativeError"),
+        limit("estimate.secondsPerBatch"),
         (int) tree.number("estimate.cvEvery", 20, 0, 1_000_000),
         tree.flag("estimate.diagonal", true),
         (int) tree.number("estimate.densityEvery", 1, 1, 1_000_000));
@@ -147,6 +150,24 @@ public final class ConfigLoader {
       return OptionalInt.of(EstimatorSettings.WHOLE);
     }
     return count("estimate.microBatch", 1);
+  }
+
+  private OptionalDouble limit(String key) {
+    String value = tree.text(key, "none");
+    if (value.equals("none")) {
+      return OptionalDouble.empty();
+    }
+    try {
+      double limit = Double.parseDouble(value);
+      if (limit > 0 && limit < 1e9) {
+        return OptionalDouble.of(limit);
+      }
+    } catch (NumberFormatException e) {
+      tree.mistake(key, value, "a number above 0, or none");
+      return OptionalDouble.empty();
+    }
+    tree.mistake(key, value, "above 0");
+    return OptionalDouble.empty();
   }
 
   private OptionalInt count(String key, int least) {
@@ -230,6 +251,7 @@ public final class ConfigLoader {
       case "estimate.cvEvery" -> Integer.toString(config.estimate().cvEvery());
       case "estimate.diagonal" -> Boolean.toString(config.estimate().diagonal());
       case "estimate.densityEvery" -> Integer.toString(config.estimate().densityEvery());
+      case "estimate.targetRelativeError", "estimate.secondsPerBatch" -> tree.text(key, "none");
       default -> tree.text(key, "auto");
     };
   }

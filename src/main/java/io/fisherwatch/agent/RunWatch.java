@@ -167,7 +167,8 @@ final class RunWatch implements AutoCloseable {
             likelihood(event.likelihood()),
             LayerMap.of(current.parameters(), rules),
             workshop.settings(),
-            workshop.upkeep());
+            workshop.upkeep(),
+            System::nanoTime);
   }
 
   private static LayerMap.Rule rule(LayerRule rule) {

@@ -11,6 +11,7 @@ import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.monitor.Batch;
 import io.fisherwatch.monitor.BatchInputs;
+import io.fisherwatch.monitor.Budget;
 import io.fisherwatch.monitor.EstimatorKind;
 import io.fisherwatch.monitor.EstimatorSettings;
 import io.fisherwatch.monitor.FixedEstimate;
@@ -37,6 +38,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -103,6 +105,11 @@ final class EstimateCommand implements Callable<Integer> {
       description = "rademacher or gaussian (default ${DEFAULT-VALUE}).")
   private String distribution = "";
 
+  @Option(
+      names = "--target-relative-error",
+      description = "Spends probes until the trace of F is known so well.")
+  private @Nullable Double target;
+
   @Option(names = "--seed", defaultValue = "0", description = "Seed of all randomness.")
   private long seed;
 
@@ -126,7 +133,6 @@ final class EstimateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws UsageException, ModelException, IOException {
-    long start = System.nanoTime();
     EstimatorSettings settings = settings();
     Likelihood output = likelihood();
     List<LayerMap.Rule> rules = rules();
@@ -141,6 +147,7 @@ final class EstimateCommand implements Callable<Integer> {
       LayerMap map = LayerMap.of(model.parameters(), rules);
       ProgressBar bar = new ProgressBar(System.err, "estimate", batches.size());
       Progress progress = quiet ? Progress.NONE : bar;
+      long start = System.nanoTime();
       try (FixedEstimate estimate = new FixedEstimate(model, output, map, settings, progress)) {
         for (Path file : batches) {
           add(estimate, file, model);
@@ -192,6 +199,13 @@ final class EstimateCommand implements Callable<Integer> {
     if (given != null && given < 1) {
       throw new UsageException("--probes " + given + " is below 1");
     }
+    Double limit = target;
+    if (limit != null && !(limit > 0 && limit < 1e9)) {
+      throw new UsageException("--target-relative-error " + limit + " is not above 0");
+    }
+    if (limit != null && given != null) {
+      throw new UsageException("--probes and --target-relative-error exclude each other");
+    }
     return new EstimatorSettings(
         kind,
         count("--rank", rank, 0),
@@ -199,7 +213,10 @@ final class EstimateCommand implements Callable<Integer> {
         size,
         probing,
         seed,
-        diagonals);
+        diagonals,
+        new Budget(
+            limit == null ? OptionalDouble.empty() : OptionalDouble.of(limit),
+            OptionalDouble.empty()));
   }
 
   private static OptionalInt count(String option, String value, int least) throws UsageException {

@@ -27,17 +27,13 @@ import java.util.zip.ZipOutputStream;
  * and of the modules' code as text.
  *
  * <p>Two things are in that text which the engine's Java interface does not give: the names of the
- * graph's arguments, and its buffers. Buffers (a batch norm's running statistics) must be replaced
- * with the weights, but only parameters can be listed. So {@link #copyListingBuffers} copies an
- * archive that has buffers, with the one change that its classes list them among their parameters;
- * they take no gradients and compute as before.
+ * graph's arguments, and its buffers. {@link GraphCode} changes the text for our use; {@link
+ * #copyPrepared} makes the archive that holds the changed one.
  */
 final class GraphArchive {
 
   private static final long MAX_CODE_BYTES = 64L << 20;
   private static final Pattern CLASS = Pattern.compile("(?m)^class (\\w+)\\(Module\\):\n");
-  private static final Pattern LISTS =
-      Pattern.compile("  __parameters__ = \\[(.*?)\\]\n  __buffers__ = \\[(.+?)\\]\n");
   private static final Pattern CHILD =
       Pattern.compile(
           "(?m)^  (?:(\\w+) :|__annotations__\\[\"([^\"]+)\"\\] =) (__torch__\\.[\\w.]+)$");
@@ -54,11 +50,14 @@ final class GraphArchive {
   private final Path file;
   private final String rootClass;
   private final Map<String, String> bodies;
+  private final boolean needsPreparation;
 
-  private GraphArchive(Path file, String rootClass, Map<String, String> bodies) {
+  private GraphArchive(
+      Path file, String rootClass, Map<String, String> bodies, boolean needsPreparation) {
     this.file = file;
     this.rootClass = rootClass;
     this.bodies = bodies;
+    this.needsPreparation = needsPreparation;
   }
 
   /**
@@ -70,6 +69,7 @@ final class GraphArchive {
     try (ZipFile zip = new ZipFile(file.toFile())) {
       Map<String, String> bodies = new HashMap<>();
       String rootClass = null;
+      boolean needsPreparation = false;
       Enumeration<? extends ZipEntry> entries = zip.entries();
       while (entries.hasMoreElements()) {
         ZipEntry entry = entries.nextElement();
@@ -84,6 +84,7 @@ final class GraphArchive {
                     + files.group(1)
                     + ", which a graph may not: it reaches for files");
           }
+          needsPreparation |= !GraphCode.prepared(code).equals(code);
           collect(entry, code, bodies);
         } else if (entry.getName().endsWith("/data.pkl")) {
           rootClass = rootClass(zip, entry);
@@ -95,7 +96,7 @@ final class GraphArchive {
             file
                 + " holds no TorchScript module; save one with torch.jit.trace(model, inputs).save(...)");
       }
-      return new GraphArchive(file, rootClass, bodies);
+      return new GraphArchive(file, rootClass, bodies, needsPreparation);
     } catch (ZipException e) {
       throw new ModelException(
           "bad-graph",
@@ -133,8 +134,13 @@ final class GraphArchive {
     return names;
   }
 
-  /** Copies the archive so that its buffers are listed among the parameters. */
-  void copyListingBuffers(Path target) throws IOException {
+  /** Whether the code has to be changed before it is loaded. */
+  boolean needsPreparation() {
+    return needsPreparation;
+  }
+
+  /** Copies the archive with its code prepared for us. */
+  void copyPrepared(Path target) throws IOException {
     try (ZipFile zip = new ZipFile(file.toFile());
         ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(target))) {
       out.setMethod(
@@ -144,7 +150,7 @@ final class GraphArchive {
       while (entries.hasMoreElements()) {
         ZipEntry entry = entries.nextElement();
         if (isCode(entry)) {
-          byte[] code = listBuffers(text(zip, entry)).getBytes(StandardCharsets.UTF_8);
+          byte[] code = GraphCode.prepared(text(zip, entry)).getBytes(StandardCharsets.UTF_8);
           CRC32 crc = new CRC32();
           crc.update(code);
           out.putNextEntry(stored(entry.getName(), code.length, crc.getValue()));
@@ -165,7 +171,7 @@ final class GraphArchive {
     if (body == null || depth > 200) {
       return;
     }
-    Matcher lists = LISTS.matcher(body);
+    Matcher lists = GraphCode.LISTS.matcher(body);
     if (lists.find()) {
       Matcher name = QUOTED.matcher(lists.group(2));
       while (name.find()) {
@@ -177,10 +183,6 @@ final class GraphArchive {
       String name = child.group(1) != null ? child.group(1) : child.group(2);
       collectBuffers(prefix + name + ".", child.group(3), names, depth + 1);
     }
-  }
-
-  private static String listBuffers(String code) {
-    return LISTS.matcher(code).replaceAll("  __parameters__ = [$1$2]\n  __buffers__ = []\n");
   }
 
   private static boolean isCode(ZipEntry entry) {

@@ -155,6 +155,15 @@ final class ParameterTable {
     return slots[parameter];
   }
 
+  /** Brings figures from the order of the gradients into that of the parameters; 0 without one. */
+  double[] byParameter(double[] byGradient) {
+    double[] figures = new double[slots.length];
+    for (int i = 0; i < figures.length; i++) {
+      figures[i] = slots[i] < 0 ? 0 : byGradient[slots[i]];
+    }
+    return figures;
+  }
+
   /** The number of trainable parameters. */
   int trainable() {
     int count = 0;

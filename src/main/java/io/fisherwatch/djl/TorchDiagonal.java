@@ -31,14 +31,15 @@ final class TorchDiagonal implements DiagonalArray {
   }
 
   @Override
-  public void averageIn(DiagonalArray sums, double scale, double weight) {
+  public void averageIn(
+      DiagonalArray sums, double scale, double share, DiagonalArray scatter, double weight) {
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       kernels.call(
           scope,
           "average",
-          scope.create(scale),
-          scope.create(weight),
+          scope.create(new double[] {scale, share, weight * (1 - share)}),
           arrays,
+          ((TorchDiagonal) scatter).arrays,
           ((TorchDiagonal) sums).arrays);
     }
   }
@@ -61,6 +62,28 @@ final class TorchDiagonal implements DiagonalArray {
   public void clear() {
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       kernels.call(scope, "fill", scope.create(0.0), arrays);
+    }
+  }
+
+  @Override
+  public void squareRoot() {
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      kernels.call(scope, "square_root", arrays);
+    }
+  }
+
+  @Override
+  public long undetermined(
+      DiagonalArray scatter, double factor, double quantile, double threshold, int... parameters) {
+    NDList means = new NDList();
+    NDList scatters = new NDList();
+    for (int parameter : parameters) {
+      means.add(array(parameter));
+      scatters.add(((TorchDiagonal) scatter).array(parameter));
+    }
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      NDArray settings = scope.create(new double[] {factor, quantile, threshold});
+      return kernels.call(scope, "undetermined", settings, means, scatters).get(0).toLongArray()[0];
     }
   }
 

@@ -3,12 +3,15 @@ package io.fisherwatch.djl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.Cotangents;
 import io.fisherwatch.runtime.DiagonalArray;
 import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Gradient;
+import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Logits;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** One forward pass with the graph that differentiates it. */
@@ -37,7 +40,8 @@ final class TorchForwardPass implements ForwardPass {
   }
 
   @Override
-  public Gradient pullBack(Cotangents cotangents, @Nullable DiagonalArray squares) {
+  public Gradient pullBack(
+      Cotangents cotangents, @Nullable DiagonalArray squares, @Nullable GradientMemory memory) {
     if (cotangents.rows() != logits.rows() || cotangents.classes() != logits.classes()) {
       throw new IllegalArgumentException(
           "cotangents are "
@@ -67,16 +71,42 @@ final class TorchForwardPass implements ForwardPass {
                   "squares",
                   output,
                   u,
-                  scope.create(squares != null),
+                  scope.create(new boolean[] {squares != null, memory != null}),
                   table.shares(),
                   differentiated,
                   sums);
-      return gradient(table, reduced.get(0).toDoubleArray(), reduced.get(1).toLongArray());
+      double[] norms = reduced.get(0).toDoubleArray();
+      long[] nonFinite = reduced.get(1).toLongArray();
+      double[][] products =
+          memory == null ? new double[0][] : compare(scope, reduced, (TorchGradientMemory) memory);
+      return gradient(table, norms, nonFinite, products);
     }
   }
 
+  /** The gradients are the results after the first two; each is compared and then kept. */
+  private double[][] compare(PtNDManager scope, NDList reduced, TorchGradientMemory memory) {
+    NDList gradients = new NDList(reduced.subList(2, reduced.size()));
+    long[] before = memory.before();
+    NDArray places = scope.create(before, new Shape(before.length));
+    NDArray next = scope.create(memory.nextPlace());
+    double[] flat =
+        model
+            .kernels()
+            .call(scope, "compare", places, next, gradients, memory.arrays())
+            .get(0)
+            .toDoubleArray();
+    double[][] products = new double[before.length][];
+    for (int back = 0; back < before.length; back++) {
+      int from = back * gradients.size();
+      products[back] =
+          model.table().byParameter(Arrays.copyOfRange(flat, from, from + gradients.size()));
+    }
+    return products;
+  }
+
   /** Brings the figures from the order of the gradients into that of the parameters. */
-  private static Gradient gradient(ParameterTable table, double[] norms, long[] nonFinite) {
+  private static Gradient gradient(
+      ParameterTable table, double[] norms, long[] nonFinite, double[][] products) {
     int parameters = table.parameters().size();
     double[] squaredNorms = new double[parameters];
     long[] counts = new long[parameters];
@@ -85,7 +115,7 @@ final class TorchForwardPass implements ForwardPass {
       squaredNorms[i] = slot < 0 ? -1 : norms[slot];
       counts[i] = slot < 0 ? 0 : nonFinite[slot];
     }
-    return new Gradient(squaredNorms, counts);
+    return new Gradient(squaredNorms, counts, products);
   }
 
   @Override

@@ -10,6 +10,7 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
 import io.fisherwatch.runtime.BoundBatch;
 import io.fisherwatch.runtime.DiagonalArray;
+import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.OutputSelector;
@@ -59,7 +60,7 @@ final class TorchModel implements Model {
     try {
       Kernels.enter();
       Set<String> buffers = archive.buffers();
-      PtSymbolBlock block = loadBlock(manager, archive, graph, !buffers.isEmpty());
+      PtSymbolBlock block = loadBlock(manager, archive, graph);
       JniUtils.enableInferenceMode(block); // evaluation mode: no dropout, fixed batch statistics
       Kernels kernels = Kernels.load(manager);
       NDList listed = JniUtils.moduleGetParams(block, manager);
@@ -80,16 +81,15 @@ final class TorchModel implements Model {
     }
   }
 
-  private static PtSymbolBlock loadBlock(
-      PtNDManager manager, GraphArchive archive, Path graph, boolean hasBuffers)
+  private static PtSymbolBlock loadBlock(PtNDManager manager, GraphArchive archive, Path graph)
       throws ModelException {
     try {
-      if (!hasBuffers) {
+      if (!archive.needsPreparation()) {
         return loadFile(manager, graph);
       }
       Path copy = Files.createTempFile("fisherwatch-graph", ".pt");
       try {
-        archive.copyListingBuffers(copy);
+        archive.copyPrepared(copy);
         return loadFile(manager, copy);
       } finally {
         Files.deleteIfExists(copy);
@@ -175,6 +175,22 @@ final class TorchModel implements Model {
       arrays.add(scope.zeros(parameter.getShape(), DataType.FLOAT32));
     }
     return new TorchDiagonal(scope, kernels, table, arrays);
+  }
+
+  @Override
+  public GradientMemory newGradientMemory(int capacity) {
+    if (capacity < 1) {
+      throw new IllegalArgumentException("a memory of " + capacity + " gradients");
+    }
+    Kernels.enter();
+    PtNDManager scope = (PtNDManager) manager.newSubManager();
+    NDList arrays = new NDList();
+    for (int place = 0; place < capacity; place++) {
+      for (NDArray parameter : table.differentiated()) {
+        arrays.add(scope.zeros(parameter.getShape(), parameter.getDataType()));
+      }
+    }
+    return new TorchGradientMemory(scope, arrays, capacity);
   }
 
   PtSymbolBlock block() {

@@ -82,7 +82,7 @@ final class ChiSquare {
   }
 
   /** The logarithm of the gamma function for positive arguments, after Lanczos (1964). */
-  private static double logGamma(double x) {
+  static double logGamma(double x) {
     if (x < 0.5) {
       return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
     }

@@ -2,42 +2,46 @@ package io.fisherwatch.monitor;
 
 import io.fisherwatch.likelihood.Core;
 import io.fisherwatch.runtime.Gradient;
-import java.util.Arrays;
-import java.util.EnumMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What one batch has given: for every matrix and layer the sum of squared norms over its
- * micro-batches, averaged over probes, and the variance that the probes lend to it.
+ * What one batch has given: for every term and layer the sum of squared norms over its
+ * micro-batches, averaged over probes, and the variance that the probes lend to it; and from these
+ * the figures of every matrix, whose terms are independent.
  *
- * <p>Layer 0 is the whole model, layer l + 1 the l-th of the {@link LayerMap}. All sums run in the
- * same order for every matrix and rounding is monotone, so that lower ≤ fisher ≤ upper survives it
- * wherever the terms of one are terms of the other.
+ * <p>Layer 0 is the whole model, layer l + 1 the l-th of the {@link LayerMap}. The terms of a
+ * matrix are summed in the same order for every matrix and rounding is monotone, so that lower ≤
+ * fisher ≤ upper survives it wherever the terms of one are terms of the other.
  */
 final class BatchTally {
 
   private final LayerMap layers;
-  private final Set<Quantity> estimated;
-  private final int probes;
-
-  private final Map<Quantity, Matrix> matrices = new EnumMap<>(Quantity.class);
+  private final Terms terms;
+  private final List<TermTally> tallies = new ArrayList<>();
   private final boolean[] reached;
   private final long[] nonFinite;
   private final double[] coreSums = new double[4];
+  private final @Nullable GramTally gram;
   private long positions;
   private long passes;
 
-  BatchTally(LayerMap layers, int parameters, Set<Quantity> estimated, int probes) {
+  /**
+   * @param compared probes of F whose gradients are compared; 0 for none
+   */
+  BatchTally(LayerMap layers, int parameters, Terms terms, int compared) {
     int slots = layers.layers().size() + 1;
     this.layers = layers;
-    this.estimated = estimated;
-    this.probes = probes;
-    for (Quantity quantity : estimated) {
-      matrices.put(quantity, new Matrix(probes, slots));
+    this.terms = terms;
+    for (int term = 0; term < terms.terms().size(); term++) {
+      tallies.add(new TermTally(slots));
     }
     this.reached = new boolean[parameters];
     this.nonFinite = new long[slots];
+    this.gram = compared == 0 ? null : new GramTally(layers, compared);
   }
 
   /** Counts a row and its figures in the core space. */
@@ -55,88 +59,40 @@ final class BatchTally {
    * @param scale what ‖g‖² has to be multiplied with
    */
   void addProbe(Term term, int probe, Gradient gradient, double scale) {
-    double[] byLayer = byLayer(gradient, scale);
-    for (Quantity quantity : term.addsTo()) {
-      Matrix matrix = matrix(quantity);
-      add(matrix.squares[probe], byLayer);
-      matrix.unmeasured |= probes == 1;
+    double[] squares = byLayer(gradient, scale);
+    tallies.get(term.id()).addProbe(probe, squares);
+    if (gram != null && term.addsTo().contains(Quantity.FISHER)) {
+      gram.add(probe, squares, gradient, scale);
     }
   }
 
-  /** Adds a square that has no randomness: it is the same for every probe. */
-  void addToAllProbes(Term term, Gradient gradient) {
-    double[] byLayer = byLayer(gradient, 1);
-    for (Quantity quantity : term.addsTo()) {
-      for (double[] probe : matrix(quantity).squares) {
-        add(probe, byLayer);
-      }
-    }
+  /** Adds a square that has no randomness. */
+  void addFixed(Term term, Gradient gradient) {
+    tallies.get(term.id()).addFixed(byLayer(gradient, 1));
   }
 
-  /** Ends a micro-batch: its squares have no cross terms with those of the next. */
-  void closeMicroBatch() {
-    matrices.values().forEach(Matrix::closeMicroBatch);
+  /**
+   * Ends a term's part in a micro-batch: its squares have no cross terms with those of the next.
+   *
+   * @param probes probes that it had, those of zero squares included; 0 for none that is random
+   */
+  void closeMicroBatch(Term term, int probes) {
+    tallies.get(term.id()).closeMicroBatch(probes);
   }
 
-  private Matrix matrix(Quantity quantity) {
-    Matrix matrix = matrices.get(quantity);
-    if (matrix == null) {
-      throw new IllegalArgumentException(quantity + " is not among " + estimated);
+  /**
+   * Takes in further probes of the same batch.
+   *
+   * @param share of the mean that comes from them
+   */
+  void addRound(BatchTally more, double share) {
+    for (int term = 0; term < tallies.size(); term++) {
+      tallies.get(term).addRound(more.tallies.get(term), share);
     }
-    return matrix;
-  }
-
-  /** The sums of one matrix. */
-  private static final class Matrix {
-
-    /** Squared norms of the micro-batch in hand, by probe and layer. */
-    private final double[][] squares;
-
-    private final double[] sums;
-    private final double[] variances;
-
-    /** Values of each probe over the batch; meaningful if it was squared whole. */
-    private final double[][] probeSums;
-
-    /** Whether there is randomness that a single probe leaves unmeasured. */
-    private boolean unmeasured;
-
-    Matrix(int probes, int slots) {
-      this.squares = new double[probes][slots];
-      this.sums = new double[slots];
-      this.variances = new double[slots];
-      this.probeSums = new double[probes][slots];
+    for (int slot = 0; slot < nonFinite.length; slot++) {
+      nonFinite[slot] += more.nonFinite[slot];
     }
-
-    void closeMicroBatch() {
-      for (int slot = 0; slot < sums.length; slot++) {
-        closeSlot(slot);
-      }
-      for (int probe = 0; probe < squares.length; probe++) {
-        add(probeSums[probe], squares[probe]);
-        Arrays.fill(squares[probe], 0);
-      }
-    }
-
-    /** Deviations are taken from the first probe, so that equal values have no variance at all. */
-    private void closeSlot(int slot) {
-      int probes = squares.length;
-      double first = squares[0][slot];
-      double sum = 0;
-      double deviations = 0;
-      double deviationsSquared = 0;
-      for (double[] probe : squares) {
-        double deviation = probe[slot] - first;
-        sum += probe[slot];
-        deviations += deviation;
-        deviationsSquared += deviation * deviation;
-      }
-      sums[slot] += sum / probes;
-      if (probes > 1) {
-        double variance = (deviationsSquared - deviations * deviations / probes) / (probes - 1);
-        variances[slot] += Math.max(0, variance) / probes;
-      }
-    }
+    passes += more.passes;
   }
 
   private double[] byLayer(Gradient gradient, double scale) {
@@ -155,15 +111,9 @@ final class BatchTally {
     return byLayer;
   }
 
-  private static void add(double[] to, double[] values) {
-    for (int i = 0; i < to.length; i++) {
-      to[i] += values[i];
-    }
-  }
-
   /** The matrices whose traces came out. */
   Set<Quantity> estimated() {
-    return estimated;
+    return terms.estimated();
   }
 
   /** Unmasked rows. */
@@ -174,11 +124,6 @@ final class BatchTally {
   /** Vector-Jacobian products made. */
   long passes() {
     return passes;
-  }
-
-  /** Independent probes. */
-  int probes() {
-    return probes;
   }
 
   /** Whether a gradient path leads to a parameter. */
@@ -198,21 +143,70 @@ final class BatchTally {
 
   /** Σ ‖g‖² over micro-batches, the mean over probes; divide by positions for a mean. */
   double sum(Quantity quantity, int slot) {
-    return matrix(quantity).sums[slot];
-  }
-
-  /** The variance of {@link #sum} over probes; NaN if there is randomness and but one probe. */
-  double variance(Quantity quantity, int slot) {
-    Matrix matrix = matrix(quantity);
-    return matrix.unmeasured ? Double.NaN : matrix.variances[slot];
-  }
-
-  /** Each probe's value of {@link #sum}. */
-  double[] probeSums(Quantity quantity, int slot) {
-    double[] values = new double[probes];
-    for (int probe = 0; probe < probes; probe++) {
-      values[probe] = matrix(quantity).probeSums[probe][slot];
+    requireEstimated(quantity);
+    double sum = 0;
+    for (Term term : terms.terms()) {
+      if (term.addsTo().contains(quantity)) {
+        sum += tallies.get(term.id()).sum(slot);
+      }
     }
-    return values;
+    return sum;
+  }
+
+  /** The variance of {@link #sum} over probes; NaN if there is randomness and no second probe. */
+  double variance(Quantity quantity, int slot) {
+    requireEstimated(quantity);
+    double variance = 0;
+    for (Term term : terms.terms()) {
+      if (term.addsTo().contains(quantity)) {
+        variance += tallies.get(term.id()).variance(slot);
+      }
+    }
+    return variance;
+  }
+
+  /** Degrees of freedom of {@link #variance}, after Welch and Satterthwaite. */
+  double freedom(Quantity quantity, int slot) {
+    double fourths = 0;
+    for (Term term : terms.terms()) {
+      if (term.addsTo().contains(quantity)) {
+        fourths += tallies.get(term.id()).fourths(slot);
+      }
+    }
+    double variance = variance(quantity, slot);
+    return variance * variance / fourths;
+  }
+
+  /** The standard error of {@link #sum} relative to it; 0 for nothing without randomness. */
+  double relativeError(Quantity quantity, int slot) {
+    double variance = variance(quantity, slot);
+    return variance == 0 ? 0 : Math.sqrt(variance) / sum(quantity, slot);
+  }
+
+  /**
+   * Each probe's value of {@link #sum}; of a matrix with a single term and a batch squared whole.
+   */
+  double[] probeSums(Quantity quantity, int slot) {
+    requireEstimated(quantity);
+    List<Term> own =
+        terms.terms().stream().filter(term -> term.addsTo().contains(quantity)).toList();
+    if (own.size() != 1) {
+      throw new IllegalStateException(quantity + " has " + own.size() + " terms, not one");
+    }
+    return tallies.get(own.get(0).id()).probeSums(slot);
+  }
+
+  /**
+   * Inner products of the probes' gradients over a layer, as means over positions; NaN where a pair
+   * was not compared. Empty if none was.
+   */
+  Optional<double[][]> gram(int slot) {
+    return gram == null ? Optional.empty() : Optional.of(gram.matrix(slot, (double) positions));
+  }
+
+  private void requireEstimated(Quantity quantity) {
+    if (!terms.estimated().contains(quantity)) {
+      throw new IllegalArgumentException(quantity + " is not among " + terms.estimated());
+    }
   }
 }

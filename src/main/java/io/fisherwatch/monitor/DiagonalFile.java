@@ -5,7 +5,6 @@ import io.fisherwatch.runtime.Parameter;
 import io.fisherwatch.safetensors.Dtype;
 import io.fisherwatch.safetensors.SafetensorsWriter;
 import io.fisherwatch.safetensors.TensorSource;
-import io.fisherwatch.snapshot.Estimate;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -31,16 +30,16 @@ final class DiagonalFile {
   }
 
   /** Adds a diagonal under the name of its matrix; it is made when needed and closed afterwards. */
-  void add(Estimate estimate, Supplier<DiagonalArray> diagonal) {
-    add(estimate, diagonal, true);
+  void add(String name, Supplier<DiagonalArray> diagonal) {
+    add(name, diagonal, true);
   }
 
   /** Adds a diagonal that somebody else closes. */
-  void addBorrowed(Estimate estimate, DiagonalArray diagonal) {
-    add(estimate, () -> diagonal, false);
+  void addBorrowed(String name, DiagonalArray diagonal) {
+    add(name, () -> diagonal, false);
   }
 
-  private void add(Estimate estimate, Supplier<DiagonalArray> diagonal, boolean owned) {
+  private void add(String name, Supplier<DiagonalArray> diagonal, boolean owned) {
     int last = -1;
     for (int i = 0; i < parameters.size(); i++) {
       last = parameters.get(i).trainable() ? i : last;
@@ -48,7 +47,7 @@ final class DiagonalFile {
     boolean first = true;
     for (int i = 0; i < parameters.size(); i++) {
       if (parameters.get(i).trainable()) {
-        tensors.add(new Entry(estimate, i, first ? diagonal : null, owned && i == last));
+        tensors.add(new Entry(name, i, first ? diagonal : null, owned && i == last));
         first = false;
       }
     }
@@ -74,13 +73,13 @@ final class DiagonalFile {
   /** One parameter's entries. */
   private final class Entry implements TensorSource {
 
-    private final Estimate estimate;
+    private final String group;
     private final int parameter;
     private final @Nullable Supplier<DiagonalArray> maker;
     private final boolean last;
 
-    Entry(Estimate estimate, int parameter, @Nullable Supplier<DiagonalArray> maker, boolean last) {
-      this.estimate = estimate;
+    Entry(String group, int parameter, @Nullable Supplier<DiagonalArray> maker, boolean last) {
+      this.group = group;
       this.parameter = parameter;
       this.maker = maker;
       this.last = last;
@@ -88,7 +87,7 @@ final class DiagonalFile {
 
     @Override
     public String name() {
-      return estimate.label() + "/" + parameters.get(parameter).name();
+      return group + "/" + parameters.get(parameter).name();
     }
 
     @Override

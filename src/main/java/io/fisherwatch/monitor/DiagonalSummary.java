@@ -18,11 +18,24 @@ final class DiagonalSummary {
 
   private DiagonalSummary() {}
 
+  /** How many entries of some parameters may be on either side of a threshold. */
+  @FunctionalInterface
+  interface Doubt {
+    double undetermined(int[] parameters, FloatHistogram histogram, double threshold);
+  }
+
+  /** Entries that are each the mean of so many independent probes of many signs; or exact. */
+  static Doubt noiseOf(double probes) {
+    return (parameters, histogram, threshold) ->
+        Double.isInfinite(probes)
+            ? 0
+            : histogram.undetermined(threshold, probes) * histogram.total();
+  }
+
   /**
    * Looks at every layer.
    *
    * @param meanDiagonal mean entry of the model's diagonal, or NaN if it is not known
-   * @param probes independent probes that each entry is worth
    * @return by layer, the whole model first; empty for a layer without trainable parameters
    */
   static List<Optional<DiagonalFigure>> of(
@@ -30,9 +43,15 @@ final class DiagonalSummary {
       LayerMap layers,
       boolean[] trainable,
       double meanDiagonal,
-      double probes) {
+      Doubt doubt) {
+    Map<String, Double> thresholds = new LinkedHashMap<>();
+    thresholds.put("1e-05", SMALL);
+    if (meanDiagonal > 0) {
+      thresholds.put("relative", RELATIVELY_SMALL * meanDiagonal);
+    }
     List<Optional<DiagonalFigure>> figures = new ArrayList<>();
     FloatHistogram total = FloatHistogram.empty();
+    Map<String, Double> inAll = new LinkedHashMap<>();
     for (int layer = 0; layer < layers.layers().size(); layer++) {
       int[] parameters = trainableOf(layers.parametersOf(layer), trainable);
       if (parameters.length == 0) {
@@ -41,14 +60,18 @@ final class DiagonalSummary {
       }
       FloatHistogram histogram = FloatHistogram.of(diagonal.histogram(parameters));
       total.merge(histogram);
-      figures.add(figure(histogram, meanDiagonal, probes));
+      Map<String, Double> open = new LinkedHashMap<>();
+      thresholds.forEach(
+          (name, value) -> open.put(name, doubt.undetermined(parameters, histogram, value)));
+      open.forEach((name, count) -> inAll.merge(name, count, Double::sum));
+      figures.add(figure(histogram, thresholds, open));
     }
-    figures.add(0, figure(total, meanDiagonal, probes));
+    figures.add(0, figure(total, thresholds, inAll));
     return figures;
   }
 
   private static Optional<DiagonalFigure> figure(
-      FloatHistogram histogram, double meanDiagonal, double probes) {
+      FloatHistogram histogram, Map<String, Double> thresholds, Map<String, Double> open) {
     if (histogram.total() == 0) {
       return Optional.empty();
     }
@@ -57,24 +80,10 @@ final class DiagonalSummary {
       quantiles.put(q, histogram.quantile(q));
     }
     Map<String, Double> small = new LinkedHashMap<>();
+    thresholds.forEach((name, value) -> small.put(name, histogram.shareBelow(value)));
     Map<String, Double> undetermined = new LinkedHashMap<>();
-    share("1e-05", SMALL, histogram, probes, small, undetermined);
-    if (meanDiagonal > 0) {
-      share("relative", RELATIVELY_SMALL * meanDiagonal, histogram, probes, small, undetermined);
-    }
+    open.forEach((name, count) -> undetermined.put(name, count / histogram.total()));
     return Optional.of(new DiagonalFigure(quantiles, histogram.density(), small, undetermined));
-  }
-
-  private static void share(
-      String name,
-      double threshold,
-      FloatHistogram histogram,
-      double probes,
-      Map<String, Double> small,
-      Map<String, Double> undetermined) {
-    small.put(name, histogram.shareBelow(threshold));
-    undetermined.put(
-        name, Double.isInfinite(probes) ? 0 : histogram.undetermined(threshold, probes));
   }
 
   private static int[] trainableOf(int[] parameters, boolean[] trainable) {

@@ -17,20 +17,29 @@ final class DiagonalSums implements AutoCloseable {
 
   private final Model model;
   private final Set<Estimate> wanted;
-  private final Map<Set<Estimate>, DiagonalArray> sums = new LinkedHashMap<>();
+  private final boolean apart;
+  private final Map<Part, DiagonalArray> sums = new LinkedHashMap<>();
 
-  DiagonalSums(Model model, Set<Estimate> wanted) {
+  /** The matrices that squares are part of, and whether the squares are random. */
+  private record Part(Set<Estimate> matrices, boolean random) {}
+
+  /**
+   * @param apart whether random squares are kept apart from the others, so that further probes can
+   *     be averaged in
+   */
+  DiagonalSums(Model model, Set<Estimate> wanted, boolean apart) {
     this.model = model;
+    this.apart = apart;
     this.wanted = wanted;
   }
 
   /** Where a term's squares go; null if they are part of no matrix that is wanted. */
-  @Nullable DiagonalArray of(Term term) {
+  @Nullable DiagonalArray of(Term term, boolean random) {
     EnumSet<Estimate> matrices = EnumSet.noneOf(Estimate.class);
     for (Quantity quantity : term.addsTo()) {
       quantity.estimate().filter(wanted::contains).ifPresent(matrices::add);
     }
-    return matrices.isEmpty() ? null : sums.computeIfAbsent(matrices, any -> model.newDiagonal());
+    return matrices.isEmpty() ? null : array(matrices, random && apart);
   }
 
   /** The sums of the only matrix wanted, as one array. */
@@ -38,13 +47,29 @@ final class DiagonalSums implements AutoCloseable {
     if (wanted.size() != 1) {
       throw new IllegalStateException("diagonals of " + wanted + " are kept, not of one matrix");
     }
-    return sums.computeIfAbsent(wanted, any -> model.newDiagonal());
+    if (apart) {
+      throw new IllegalStateException("the diagonal is in two arrays");
+    }
+    return array(wanted, false);
+  }
+
+  /** Multiplies what is random. */
+  void scaleRandom(double factor) {
+    for (Map.Entry<Part, DiagonalArray> entry : sums.entrySet()) {
+      if (entry.getKey().random()) {
+        entry.getValue().scale(factor);
+      }
+    }
+  }
+
+  private DiagonalArray array(Set<Estimate> matrices, boolean random) {
+    return sums.computeIfAbsent(new Part(matrices, random), any -> model.newDiagonal());
   }
 
   /** Adds everything that is part of a matrix. */
   void addTo(DiagonalArray target, Estimate matrix) {
-    for (Map.Entry<Set<Estimate>, DiagonalArray> entry : sums.entrySet()) {
-      if (entry.getKey().contains(matrix)) {
+    for (Map.Entry<Part, DiagonalArray> entry : sums.entrySet()) {
+      if (entry.getKey().matrices().contains(matrix)) {
         target.add(entry.getValue());
       }
     }

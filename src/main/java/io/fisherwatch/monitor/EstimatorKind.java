@@ -28,6 +28,11 @@ public enum EstimatorKind {
     return label;
   }
 
+  /** Whether it squares parts of the core matrix alone, example by example if it can. */
+  boolean splits() {
+    return this == DEFLATED || this == EXACT;
+  }
+
   /** The kind of a name. */
   public static Optional<EstimatorKind> of(String label) {
     return Arrays.stream(values()).filter(kind -> kind.label.equals(label)).findFirst();

@@ -8,7 +8,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * How to estimate. What is empty is chosen by {@link Plan}.
+ * How to estimate. What is empty is chosen by a {@link Planning}.
  *
  * @param kind the estimator
  * @param rank rank-one parts split off by {@code deflated}
@@ -17,6 +17,7 @@ import java.util.Set;
  * @param distribution of the probes
  * @param seed of all randomness
  * @param diagonals the matrices whose diagonal is kept; empirical is not among them
+ * @param budget what the estimate may cost where probes are not given
  */
 public record EstimatorSettings(
     EstimatorKind kind,
@@ -25,7 +26,8 @@ public record EstimatorSettings(
     OptionalInt microBatch,
     Distribution distribution,
     long seed,
-    Set<Estimate> diagonals) {
+    Set<Estimate> diagonals,
+    Budget budget) {
 
   /** A micro-batch of as many examples as the batch has. */
   public static final int WHOLE = Integer.MAX_VALUE;

@@ -1,7 +1,6 @@
 package io.fisherwatch.monitor;
 
 import io.fisherwatch.likelihood.Likelihood;
-import io.fisherwatch.runtime.DiagonalArray;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.DiagonalFigure;
@@ -9,10 +8,10 @@ import io.fisherwatch.snapshot.Estimate;
 import io.fisherwatch.snapshot.Figures;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
+import java.util.OptionalDouble;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * try (Model model = runtime.load(graph, OutputSelector.FIRST);
- *     FisherMonitor monitor = new FisherMonitor(model, Likelihood.categorical(), layers, settings, upkeep)) {
+ *     FisherMonitor monitor = new FisherMonitor(model, Likelihood.categorical(), layers, settings, upkeep, System::nanoTime)) {
  *   monitor.observe(batch, step, key);
  *   Figures figures = monitor.figures();
  * }
@@ -49,18 +48,19 @@ public final class FisherMonitor implements AutoCloseable {
     }
   }
 
-  private final Model model;
   private final LayerMap layers;
   private final Upkeep upkeep;
   private final DiagonalSums sums;
   private final BatchEstimator estimator;
-  private final BatchEstimator plainEstimator;
+  private final @Nullable Planner planner;
+  private final LongSupplier clock;
+  private final boolean timed;
+  private final PlainProbes plainProbes;
   private final boolean measuresItself;
   private final RunningData data;
   private final Ledger ledger;
-  private final @Nullable DiagonalArray mean;
+  private final @Nullable RunningDiagonal diagonal;
   private List<Optional<DiagonalFigure>> diagonals = List.of();
-  private double diagonalWeight;
   private long batches;
 
   /**
@@ -68,43 +68,42 @@ public final class FisherMonitor implements AutoCloseable {
    *
    * @param model not closed by this
    * @param settings the diagonals may hold {@link Estimate#FISHER} only
+   * @param clock nanoseconds, read only if there is a budget of time
    */
   public FisherMonitor(
       Model model,
       Likelihood likelihood,
       LayerMap layers,
       EstimatorSettings settings,
-      Upkeep upkeep) {
+      Upkeep upkeep,
+      LongSupplier clock) {
     if (settings.diagonals().contains(Estimate.LOWER)
         || settings.diagonals().contains(Estimate.UPPER)) {
       throw new IllegalArgumentException("a running diagonal is kept of F only");
     }
-    this.model = model;
+    this.timed = settings.budget().secondsPerBatch().isPresent();
     this.layers = layers;
     this.upkeep = upkeep;
-    this.sums = new DiagonalSums(model, settings.diagonals());
-    this.estimator = new BatchEstimator(model, likelihood, layers, settings, sums, Progress.NONE);
-    EstimatorSettings plain =
-        new EstimatorSettings(
-            EstimatorKind.HUTCHINSON,
-            OptionalInt.empty(),
-            OptionalInt.of(PLAIN_PROBES),
-            OptionalInt.of(EstimatorSettings.WHOLE),
-            settings.distribution(),
-            ~settings.seed(),
-            EnumSet.noneOf(Estimate.class));
-    this.plainEstimator =
+    this.clock = clock;
+    this.sums = new DiagonalSums(model, settings.diagonals(), false);
+    this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
+    this.planner = Planner.isNeeded(settings) ? new Planner(settings, ledger.entries()) : null;
+    Planning planning =
+        planner == null ? new FixedPlanning(settings, OptionalDouble.empty()) : planner;
+    this.estimator =
         new BatchEstimator(
             model,
             likelihood,
             layers,
-            plain,
-            new DiagonalSums(model, plain.diagonals()),
+            settings,
+            planning,
+            OptionalDouble.empty(),
+            sums,
             Progress.NONE);
+    this.plainProbes = new PlainProbes(model, likelihood, layers, settings, PLAIN_PROBES);
     this.measuresItself = settings.kind() == EstimatorKind.HUTCHINSON;
     this.data = new RunningData(layers.layers().size() + 1);
-    this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
-    this.mean = settings.diagonals().isEmpty() ? null : model.newDiagonal();
+    this.diagonal = settings.diagonals().isEmpty() ? null : new RunningDiagonal(model);
   }
 
   /**
@@ -117,18 +116,24 @@ public final class FisherMonitor implements AutoCloseable {
    */
   public void observe(Batch batch, long step, long... key) throws ModelException {
     sums.clear();
+    long start = timed ? clock.getAsLong() : 0;
     BatchEstimator.Result result = estimator.estimate(batch, key);
+    double seconds = timed ? (clock.getAsLong() - start) / 1e9 : 0;
     BatchEstimator.Result plain = null;
     boolean whole = result.plan().microBatch() == result.examples();
-    if (measuresItself && whole && result.plan().probes() > 1) {
-      plain = result;
-    } else if (upkeep.cvEvery() > 0 && batches % upkeep.cvEvery() == 0) {
-      plain = plainEstimator.estimate(batch, key);
+    if (upkeep.cvEvery() > 0 && batches % upkeep.cvEvery() == 0) {
+      plain = plainProbes.estimate(batch, key);
     }
     ledger.enter(result);
     data.add(result, step);
     if (plain != null) {
       data.addPlainProbes(plain);
+    }
+    if (measuresItself && whole && result.plan().probes() > 1) {
+      data.addPlainProbes(result);
+    }
+    if (planner != null) {
+      planner.observe(result, data.total(), seconds);
     }
     averageDiagonal(result);
     if (batches % upkeep.densityEvery() == 0) {
@@ -139,23 +144,18 @@ public final class FisherMonitor implements AutoCloseable {
 
   /** A gradient with a non-finite value leaves a hole in the batch's diagonal: it is left out. */
   private void averageDiagonal(BatchEstimator.Result result) {
-    DiagonalArray running = mean;
-    if (running == null || result.tally().nonFinite(0) > 0) {
-      return;
+    if (diagonal != null && result.tally().nonFinite(0) == 0) {
+      diagonal.add(sums.only(), result.tally().positions(), result.examples());
     }
-    diagonalWeight += result.examples();
-    running.averageIn(
-        sums.only(), 1.0 / result.tally().positions(), result.examples() / diagonalWeight);
   }
 
   private List<Optional<DiagonalFigure>> summarise() {
-    DiagonalArray running = mean;
-    if (running == null || diagonalWeight == 0) {
+    if (diagonal == null) {
       return List.of();
     }
     double trace = data.trace(Quantity.FISHER, 0).map(figure -> figure.value()).orElse(Double.NaN);
-    return DiagonalSummary.of(
-        running, layers, ledger.trainable(), trace / ledger.entries(), data.diagonalProbes());
+    return diagonal.summarise(
+        layers, ledger.trainable(), trace / ledger.entries(), data.diagonalProbes());
   }
 
   /**
@@ -168,7 +168,9 @@ public final class FisherMonitor implements AutoCloseable {
       throw new IllegalArgumentException("decay " + decay + " is not between 0 and 1");
     }
     data.age(decay);
-    diagonalWeight *= decay;
+    if (diagonal != null) {
+      diagonal.age(decay);
+    }
   }
 
   /** Whether there is anything to show. */
@@ -192,29 +194,27 @@ public final class FisherMonitor implements AutoCloseable {
   }
 
   /**
-   * Writes the running diagonal of F as a safetensors file, one float32 tensor {@code
-   * fisher/<parameter>} for every trainable parameter.
+   * Writes the running diagonal of F as a safetensors file: for every trainable parameter one
+   * float32 tensor {@code fisher/<parameter>} and, from the second batch on, its standard error,
+   * {@code standard-error/<parameter>}.
    *
    * @return false, with nothing written, if there is none
    * @throws IOException if the stream fails
    */
   public boolean writeDiagonal(OutputStream out) throws IOException {
-    DiagonalArray running = mean;
-    if (running == null || diagonalWeight == 0) {
+    if (diagonal == null || diagonal.isEmpty()) {
       return false;
     }
-    DiagonalFile file = new DiagonalFile(model.parameters());
-    file.addBorrowed(Estimate.FISHER, running);
-    file.writeTo(out);
+    diagonal.writeTo(out);
     return true;
   }
 
   @Override
   public void close() {
+    plainProbes.close();
     sums.close();
-    DiagonalArray running = mean;
-    if (running != null) {
-      running.close();
+    if (diagonal != null) {
+      diagonal.close();
     }
   }
 }

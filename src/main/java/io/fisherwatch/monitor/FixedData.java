@@ -1,12 +1,16 @@
 package io.fisherwatch.monitor;
 
+import io.fisherwatch.estimate.GramStatistics;
 import io.fisherwatch.estimate.ProbeVariation;
+import io.fisherwatch.estimate.SpectrumMoments;
+import io.fisherwatch.estimate.StudentT;
 import io.fisherwatch.snapshot.CoreFigures;
 import io.fisherwatch.snapshot.Uncertain;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 
 /**
@@ -16,14 +20,17 @@ final class FixedData implements Statistics {
 
   private final Map<Quantity, double[]> sums = new EnumMap<>(Quantity.class);
   private final Map<Quantity, double[]> variances = new EnumMap<>(Quantity.class);
+  private final Map<Quantity, double[]> fourths = new EnumMap<>(Quantity.class);
   private final Map<Quantity, ProbeVariation[]> variations = new EnumMap<>(Quantity.class);
   private final double[] coreSums = new double[4];
+  private final SpectrumMoments[] spectra;
   private final int slots;
   private long positions;
   private double probes;
 
   FixedData(int slots) {
     this.slots = slots;
+    this.spectra = Figured.spectra(slots);
   }
 
   /**
@@ -41,8 +48,13 @@ final class FixedData implements Statistics {
       for (int slot = 0; slot < slots; slot++) {
         boolean usable = tally.nonFinite(slot) == 0;
         array(sums, quantity)[slot] += usable ? tally.sum(quantity, slot) : Double.NaN;
-        array(variances, quantity)[slot] += tally.variance(quantity, slot);
-        if (plainProbes && tally.probes() > 1 && quantity.estimate().isPresent()) {
+        double variance = tally.variance(quantity, slot);
+        array(variances, quantity)[slot] += variance;
+        if (variance > 0) {
+          double freedom = tally.freedom(quantity, slot);
+          array(fourths, quantity)[slot] += variance * variance / freedom;
+        }
+        if (plainProbes && result.plan().probes() > 1 && quantity.estimate().isPresent()) {
           variation(quantity, slot).addBatch(tally.probeSums(quantity, slot));
         }
       }
@@ -52,6 +64,21 @@ final class FixedData implements Statistics {
     }
     positions += tally.positions();
     probes = squaresOf(result);
+  }
+
+  /**
+   * Adds plain whole-batch probes, for the spectrum.
+   *
+   * @param varied whether their variation counts too
+   */
+  void addPlainProbes(BatchEstimator.Result result, boolean varied) {
+    BatchTally tally = result.tally();
+    for (int slot = 0; slot < slots; slot++) {
+      tally.gram(slot).map(GramStatistics::of).ifPresent(spectra[slot]::add);
+      for (Quantity quantity : varied ? tally.estimated() : Set.<Quantity>of()) {
+        variation(quantity, slot).addBatch(tally.probeSums(quantity, slot));
+      }
+    }
   }
 
   private void keepCommon(Set<Quantity> estimated) {
@@ -78,14 +105,41 @@ final class FixedData implements Statistics {
     if (values == null || !Double.isFinite(values[slot])) {
       return Optional.empty();
     }
-    double error = Math.sqrt(array(variances, quantity)[slot]) / positions;
-    return Optional.of(Uncertain.of(values[slot] / positions, error));
+    double variance = array(variances, quantity)[slot];
+    double error = Math.sqrt(variance) / positions;
+    double freedom = variance * variance / array(fourths, quantity)[slot];
+    double value = values[slot] / positions;
+    double halfWidth =
+        variance > 0 && value > 0
+            ? StudentT.quantile(freedom, (1 + Figured.LEVEL) / 2) * error / value
+            : variance;
+    return Optional.of(Uncertain.of(value, error).withLogHalfWidth(halfWidth));
   }
 
   @Override
   public Optional<Uncertain> probeCv(Quantity quantity, int slot) {
     ProbeVariation[] variation = variations.get(quantity);
     return variation == null ? Optional.empty() : Figured.variation(variation[slot]);
+  }
+
+  @Override
+  public OptionalDouble probeShare(Quantity quantity, int slot) {
+    return OptionalDouble.empty();
+  }
+
+  @Override
+  public Optional<Uncertain> effectiveRank(int slot) {
+    return Figured.effectiveRank(spectra[slot]);
+  }
+
+  @Override
+  public Optional<Uncertain> topEigenvalue(int slot) {
+    return Figured.topEigenvalue(spectra[slot]);
+  }
+
+  @Override
+  public Optional<Uncertain> traceOfSquare(int slot) {
+    return Figured.traceOfSquare(spectra[slot]);
   }
 
   @Override

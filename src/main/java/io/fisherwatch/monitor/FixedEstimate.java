@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * The estimate on data that are all there is: the batches given, each with its weight in positions.
@@ -23,6 +24,7 @@ public final class FixedEstimate implements AutoCloseable {
   private final EstimatorSettings settings;
   private final DiagonalSums sums;
   private final BatchEstimator estimator;
+  private final PlainProbes plainProbes;
   private final FixedData data;
   private final Ledger ledger;
   private long batches;
@@ -42,8 +44,19 @@ public final class FixedEstimate implements AutoCloseable {
     this.model = model;
     this.layers = layers;
     this.settings = settings;
-    this.sums = new DiagonalSums(model, settings.diagonals());
-    this.estimator = new BatchEstimator(model, likelihood, layers, settings, sums, progress);
+    OptionalDouble target = settings.budget().targetRelativeError();
+    this.sums = new DiagonalSums(model, settings.diagonals(), target.isPresent());
+    this.estimator =
+        new BatchEstimator(
+            model,
+            likelihood,
+            layers,
+            settings,
+            new FixedPlanning(settings, target),
+            target,
+            sums,
+            progress);
+    this.plainProbes = new PlainProbes(model, likelihood, layers, settings, 0);
     this.data = new FixedData(layers.layers().size() + 1);
     this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
   }
@@ -56,7 +69,8 @@ public final class FixedEstimate implements AutoCloseable {
    *     used afterwards
    */
   public void add(Batch batch) throws ModelException {
-    BatchEstimator.Result result = estimator.estimate(batch, batches++);
+    long key = batches++;
+    BatchEstimator.Result result = estimator.estimate(batch, key);
     ledger.enter(result);
     if (!ledger.nonFiniteLayers().isEmpty()) {
       throw new ModelException(
@@ -65,7 +79,11 @@ public final class FixedEstimate implements AutoCloseable {
               + String.join(", ", ledger.nonFiniteLayers()));
     }
     boolean whole = result.plan().microBatch() == result.examples();
-    data.add(result, whole && settings.kind() == EstimatorKind.HUTCHINSON);
+    boolean varied = whole && settings.kind() == EstimatorKind.HUTCHINSON;
+    data.add(result, varied);
+    if (plainProbes.count(batch) >= 2) {
+      data.addPlainProbes(plainProbes.estimate(batch, key), !varied);
+    }
   }
 
   /** The figures of everything added so far. */
@@ -81,7 +99,11 @@ public final class FixedEstimate implements AutoCloseable {
       double trace =
           data.trace(Quantity.FISHER, 0).map(figure -> figure.value()).orElse(Double.NaN);
       return DiagonalSummary.of(
-          fisher, layers, ledger.trainable(), trace / ledger.entries(), data.diagonalProbes());
+          fisher,
+          layers,
+          ledger.trainable(),
+          trace / ledger.entries(),
+          DiagonalSummary.noiseOf(data.diagonalProbes()));
     }
   }
 
@@ -94,7 +116,7 @@ public final class FixedEstimate implements AutoCloseable {
   public void writeDiagonals(OutputStream out) throws IOException {
     DiagonalFile file = new DiagonalFile(model.parameters());
     for (Estimate estimate : settings.diagonals()) {
-      file.add(estimate, () -> diagonal(estimate));
+      file.add(estimate.label(), () -> diagonal(estimate));
     }
     file.writeTo(out);
   }
@@ -108,6 +130,7 @@ public final class FixedEstimate implements AutoCloseable {
 
   @Override
   public void close() {
+    plainProbes.close();
     sums.close();
   }
 }

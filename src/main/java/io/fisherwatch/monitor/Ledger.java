@@ -103,8 +103,9 @@ final class Ledger {
               traces(statistics, slot),
               gaps(statistics, slot),
               diagonals.isEmpty() ? Optional.empty() : diagonals.get(slot),
-              Optional.empty(),
-              Optional.empty()));
+              statistics.effectiveRank(slot),
+              statistics.topEigenvalue(slot),
+              statistics.traceOfSquare(slot)));
     }
     Settings made =
         new Settings(
@@ -113,7 +114,8 @@ final class Ledger {
             plan.microBatch(),
             plan.probes(),
             settings.distribution().label(),
-            "plain");
+            "plain",
+            plan.reason());
     return new Figures(
         examples, positions, classes, all, probes, made, statistics.core(), aliases, figures);
   }
@@ -137,7 +139,10 @@ final class Ledger {
       if (quantity.estimate().isPresent() && trace.isPresent()) {
         traces.put(
             quantity.estimate().get(),
-            new TraceFigure(trace.get(), statistics.probeCv(quantity, slot)));
+            new TraceFigure(
+                trace.get(),
+                statistics.probeCv(quantity, slot),
+                statistics.probeShare(quantity, slot)));
       }
     }
     return traces;

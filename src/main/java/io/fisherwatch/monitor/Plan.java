@@ -1,52 +1,46 @@
 package io.fisherwatch.monitor;
 
-import io.fisherwatch.likelihood.Likelihood;
-
 /**
  * What one batch is estimated with.
  *
  * @param rank rank-one parts split off; 0 where the estimator splits none
  * @param probes independent probes of what is random
  * @param microBatch examples squared together
+ * @param pairEvery with a single probe, one in so many micro-batches gets a second one, drawn at
+ *     random, from which the variance of all is inferred; 0 for none
+ * @param reason one line that says why
  */
-record Plan(int rank, int probes, int microBatch) {
+record Plan(int rank, int probes, int microBatch, int pairEvery, String reason) {
 
   /** Above this many micro-batches a batch is cut more coarsely, unless a size is given. */
-  private static final int MOST_MICRO_BATCHES = 256;
+  static final int MOST_MICRO_BATCHES = 256;
 
-  /** Up to this many parts the deflated estimator splits all of them off and is exact. */
-  private static final int FEW_PARTS = 3;
+  /** Backward passes over a batch for F: what the bare forward pass and the set-up cost besides. */
+  private static final double FORWARD_WORK = 0.5;
 
-  /**
-   * Fills in what the settings leave open.
-   *
-   * <p>{@code hutchinson} and {@code monte-carlo} square the whole batch, as in the paper, with
-   * eight probes. {@code deflated} and {@code exact} square each example alone (up to 256 of them):
-   * that removes the cross terms between examples, and with them most of the variance, for the same
-   * backward work.
-   */
-  static Plan of(EstimatorSettings settings, Likelihood likelihood, int classes, int examples) {
-    int parts = Terms.mostParts(likelihood, classes);
-    int rank =
-        switch (settings.kind()) {
-          case EXACT -> parts;
-          case DEFLATED -> Math.min(parts, settings.rank().orElse(parts <= FEW_PARTS ? parts : 1));
-          case HUTCHINSON, MONTE_CARLO -> 0;
-        };
-    int probes =
-        switch (settings.kind()) {
-          case EXACT -> 1;
-          case DEFLATED -> settings.probes().orElse(2);
-          case HUTCHINSON, MONTE_CARLO -> settings.probes().orElse(8);
-        };
-    return new Plan(rank, probes, microBatch(settings, examples));
+  Plan(int rank, int probes, int microBatch) {
+    this(rank, probes, microBatch, 0, "as given");
   }
 
-  /** How many examples are squared together. */
-  static int microBatch(EstimatorSettings settings, int examples) {
-    boolean splits =
-        settings.kind() == EstimatorKind.DEFLATED || settings.kind() == EstimatorKind.EXACT;
-    int single = (examples + MOST_MICRO_BATCHES - 1) / MOST_MICRO_BATCHES;
-    return Math.min(examples, settings.microBatch().orElse(splits ? single : examples));
+  /** The finest micro-batch that a batch is cut into unasked. */
+  static int finest(int examples) {
+    return (examples + MOST_MICRO_BATCHES - 1) / MOST_MICRO_BATCHES;
+  }
+
+  /**
+   * The work of this plan, counted in backward passes of one example: a pass costs as much again
+   * for what is done once for each parameter, and more on a tiny model, where calls cost more than
+   * arithmetic.
+   *
+   * @param fixedTerms terms that are squared once for each micro-batch
+   * @param randomTerms terms that are squared once for each probe
+   * @param parameters scalars of the model
+   */
+  double work(int examples, int fixedTerms, int randomTerms, long parameters) {
+    double microBatches = Math.ceil((double) examples / microBatch);
+    double pairs = probes == 1 && pairEvery > 0 ? 1.0 / pairEvery : 0;
+    double passes = fixedTerms + randomTerms * (probes + pairs);
+    double perCall = 1 + 1e5 / parameters;
+    return (FORWARD_WORK + passes) * (examples + microBatches * perCall);
   }
 }

@@ -1,12 +1,16 @@
 package io.fisherwatch.monitor;
 
 import io.fisherwatch.estimate.DecayedMoments;
+import io.fisherwatch.estimate.GramStatistics;
+import io.fisherwatch.estimate.NestedMoments;
 import io.fisherwatch.estimate.ProbeVariation;
+import io.fisherwatch.estimate.SpectrumMoments;
 import io.fisherwatch.snapshot.CoreFigures;
 import io.fisherwatch.snapshot.Uncertain;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * Batches that come and go: means weighted by examples that forget with every checkpoint. Standard
@@ -14,16 +18,18 @@ import java.util.Optional;
  */
 final class RunningData implements Statistics {
 
-  private final Map<Quantity, DecayedMoments[]> traces = new EnumMap<>(Quantity.class);
+  private final Map<Quantity, NestedMoments[]> traces = new EnumMap<>(Quantity.class);
   private final Map<Quantity, ProbeVariation[]> variations = new EnumMap<>(Quantity.class);
   private final DecayedMoments[] core = Figured.moments(4);
   private final DecayedMoments steps = new DecayedMoments();
+  private final SpectrumMoments[] spectra;
   private final int slots;
   private int probes = 1;
   private boolean random = true;
 
   RunningData(int slots) {
     this.slots = slots;
+    this.spectra = Figured.spectra(slots);
   }
 
   /** Adds a batch that was drawn at a step. */
@@ -31,10 +37,12 @@ final class RunningData implements Statistics {
     BatchTally tally = result.tally();
     double weight = result.examples();
     for (Quantity quantity : tally.estimated()) {
-      DecayedMoments[] moments = traces.computeIfAbsent(quantity, any -> Figured.moments(slots));
+      NestedMoments[] moments = traces.computeIfAbsent(quantity, any -> Figured.nested(slots));
       for (int slot = 0; slot < slots; slot++) {
         if (tally.nonFinite(slot) == 0) {
-          moments[slot].add(tally.sum(quantity, slot) / tally.positions(), weight);
+          double positions = tally.positions();
+          double variance = tally.variance(quantity, slot) / (positions * positions);
+          moments[slot].add(tally.sum(quantity, slot) / positions, variance, weight);
         }
       }
     }
@@ -49,11 +57,16 @@ final class RunningData implements Statistics {
     random = tally.variance(Quantity.FISHER, 0) != 0;
   }
 
-  /** Adds plain whole-batch probes, for their variation only. */
+  /** Adds plain whole-batch probes, for their variation and the spectrum only. */
   void addPlainProbes(BatchEstimator.Result result) {
     BatchTally tally = result.tally();
+    for (int slot = 0; slot < slots; slot++) {
+      if (tally.nonFinite(slot) == 0 && tally.gram(slot).isPresent()) {
+        spectra[slot].add(GramStatistics.of(tally.gram(slot).get()));
+      }
+    }
     for (Quantity quantity : tally.estimated()) {
-      if (quantity.estimate().isEmpty() || tally.probes() < 2) {
+      if (quantity.estimate().isEmpty() || result.plan().probes() < 2) {
         continue;
       }
       ProbeVariation[] variation =
@@ -72,7 +85,14 @@ final class RunningData implements Statistics {
 
   /** Ages everything by a factor; 0 forgets, 1 keeps. */
   void age(double factor) {
-    traces.values().forEach(moments -> age(moments, factor));
+    for (NestedMoments[] moments : traces.values()) {
+      for (NestedMoments one : moments) {
+        one.age(factor);
+      }
+    }
+    for (SpectrumMoments spectrum : spectra) {
+      spectrum.age(factor);
+    }
     age(core, factor);
     steps.age(factor);
     for (ProbeVariation[] variation : variations.values()) {
@@ -105,8 +125,34 @@ final class RunningData implements Statistics {
 
   @Override
   public Optional<Uncertain> trace(Quantity quantity, int slot) {
-    DecayedMoments[] moments = traces.get(quantity);
+    NestedMoments[] moments = traces.get(quantity);
     return moments == null ? Optional.empty() : Figured.mean(moments[slot]);
+  }
+
+  @Override
+  public OptionalDouble probeShare(Quantity quantity, int slot) {
+    NestedMoments[] moments = traces.get(quantity);
+    return moments == null ? OptionalDouble.empty() : Figured.defined(moments[slot].probeShare());
+  }
+
+  /** The running trace of F over the whole model. */
+  NestedMoments total() {
+    return traces.computeIfAbsent(Quantity.FISHER, any -> Figured.nested(slots))[0];
+  }
+
+  @Override
+  public Optional<Uncertain> effectiveRank(int slot) {
+    return Figured.effectiveRank(spectra[slot]);
+  }
+
+  @Override
+  public Optional<Uncertain> topEigenvalue(int slot) {
+    return Figured.topEigenvalue(spectra[slot]);
+  }
+
+  @Override
+  public Optional<Uncertain> traceOfSquare(int slot) {
+    return Figured.traceOfSquare(spectra[slot]);
   }
 
   @Override

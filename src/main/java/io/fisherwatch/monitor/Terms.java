@@ -67,6 +67,24 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
     return builder.build();
   }
 
+  /** Plain whole-batch probes of F, upper and lower: what the bound √2 on their variation is of. */
+  static Terms plain(Likelihood likelihood, int classes) {
+    Builder builder = new Builder(mostParts(likelihood, classes), isCategorical(likelihood));
+    builder.plain();
+    builder.estimated.removeAll(EnumSet.of(LOWER_GAP, UPPER_GAP));
+    return builder.build();
+  }
+
+  /** How many terms a plan squares once for each micro-batch, as they have no randomness there. */
+  int once(Plan plan) {
+    return plan.microBatch() > 1 ? 0 : (int) terms.stream().filter(Term::rankOne).count();
+  }
+
+  /** How many terms a plan squares for every probe. */
+  int repeated(Plan plan) {
+    return terms.size() - once(plan);
+  }
+
   private static boolean isCategorical(Likelihood likelihood) {
     return likelihood.kind().equals("categorical");
   }
@@ -87,13 +105,21 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
       this.single = mostParts == 1;
     }
 
-    /** Each matrix from cotangents of its own: s∘ξ − p(s·ξ), s∘ξ, √λ₁v₁ξ, and one for each gap. */
-    void hutchinson() {
+    /** Each matrix from cotangents of its own: s∘ξ − p(s·ξ), s∘ξ, √λ₁v₁ξ. */
+    void plain() {
       random(fisherAndEqual(), (core, label, probe, u) -> core.fisher(probe, u));
       if (gapped) {
         random(EnumSet.of(UPPER), (core, label, probe, u) -> core.upper(probe, u));
       }
-      boundsAndGaps();
+      if (!single) {
+        rankOne(EnumSet.of(LOWER), (core, label, probe, u) -> core.part(0, u));
+      }
+    }
+
+    /** The plain probes, and one of its own for each gap. */
+    void hutchinson() {
+      plain();
+      gaps();
     }
 
     /** Labels drawn from the output: e_y − p for F, ±e_y for upper. */
@@ -102,7 +128,10 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
       if (gapped) {
         random(EnumSet.of(UPPER), (core, label, probe, u) -> core.sampledUpper(probe, u));
       }
-      boundsAndGaps();
+      if (!single) {
+        rankOne(EnumSet.of(LOWER), (core, label, probe, u) -> core.part(0, u));
+      }
+      gaps();
     }
 
     /** Rank-one parts, a remainder, a complement: whatever is part of a matrix adds to it. */
@@ -136,9 +165,8 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
       return new Terms(terms, estimated);
     }
 
-    private void boundsAndGaps() {
+    private void gaps() {
       if (!single) {
-        rankOne(EnumSet.of(LOWER), (core, label, probe, u) -> core.part(0, u));
         random(EnumSet.of(LOWER_GAP), (core, label, probe, u) -> core.remainder(1, probe, u));
       }
       if (gapped) {

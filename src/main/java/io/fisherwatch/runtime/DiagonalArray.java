@@ -11,16 +11,32 @@ import java.util.function.Consumer;
 public interface DiagonalArray extends AutoCloseable {
 
   /**
-   * Moves towards {@code scale · sums} by a share: {@code this += weight · (scale · sums − this)};
-   * empties the sums.
+   * Moves a weighted mean towards a new value x = scale · sums of a weight w by the share that w is
+   * of all: {@code this += share · (x − this)}, {@code scatter += w · (1 − share) · (x − this)²}
+   * with the mean before. Empties the sums. Entries below about 1e-19 scatter by less than float32
+   * can hold.
    */
-  void averageIn(DiagonalArray sums, double scale, double weight);
+  void averageIn(
+      DiagonalArray sums, double scale, double share, DiagonalArray scatter, double weight);
 
   /** Adds another array. */
   void add(DiagonalArray other);
 
   /** Multiplies all with a factor. */
   void scale(double factor);
+
+  /** Takes the square root of all. */
+  void squareRoot();
+
+  /**
+   * Counts the entries d of some parameters whose noise leaves open on which side of a threshold
+   * they are. With e² = factor · scatter the squared standard error, an entry is as noisy as χ²/K
+   * with K = 2d²/e² degrees of freedom (Wilson and Hilferty's approximation of it).
+   *
+   * @param quantile of the noise on the normal scale, on either side
+   */
+  long undetermined(
+      DiagonalArray scatter, double factor, double quantile, double threshold, int... parameters);
 
   /** Sets all to zero. */
   void clear();

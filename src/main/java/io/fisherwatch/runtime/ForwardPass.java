@@ -17,7 +17,21 @@ public interface ForwardPass extends AutoCloseable {
    * @throws ModelException {@code no-gradient} if no gradient path leads from the logits to any
    *     parameter
    */
-  Gradient pullBack(Cotangents cotangents, @Nullable DiagonalArray squares) throws ModelException;
+  default Gradient pullBack(Cotangents cotangents, @Nullable DiagonalArray squares)
+      throws ModelException {
+    return pullBack(cotangents, squares, null);
+  }
+
+  /**
+   * Pulls cotangents back and compares the gradient with earlier ones.
+   *
+   * @param memory earlier gradients, whose inner products with this one are wanted; this one is
+   *     kept there. Null for none
+   * @throws ModelException {@code no-gradient}
+   */
+  Gradient pullBack(
+      Cotangents cotangents, @Nullable DiagonalArray squares, @Nullable GradientMemory memory)
+      throws ModelException;
 
   @Override
   void close();

@@ -5,6 +5,7 @@ public final class Gradient {
 
   private final double[] squaredNorms;
   private final long[] nonFinite;
+  private final double[][] innerProducts;
 
   /**
    * @param squaredNorms ‖g‖² by parameter, summed in double; −1 where no gradient path leads to the
@@ -12,8 +13,17 @@ public final class Gradient {
    * @param nonFinite non-finite values by parameter
    */
   public Gradient(double[] squaredNorms, long[] nonFinite) {
+    this(squaredNorms, nonFinite, new double[0][]);
+  }
+
+  /**
+   * @param innerProducts with the gradients before it, the latest first, by parameter; 0 where no
+   *     path leads to it
+   */
+  public Gradient(double[] squaredNorms, long[] nonFinite, double[][] innerProducts) {
     this.squaredNorms = squaredNorms.clone();
     this.nonFinite = nonFinite.clone();
+    this.innerProducts = innerProducts.clone();
   }
 
   /** Whether a gradient path leads to the parameter. */
@@ -29,6 +39,16 @@ public final class Gradient {
   /** Non-finite values in one parameter's gradient. */
   public long nonFinite(int parameter) {
     return nonFinite[parameter];
+  }
+
+  /** How many earlier gradients it was compared with. */
+  public int compared() {
+    return innerProducts.length;
+  }
+
+  /** The inner product with the gradient so many before this one, from 1, over one parameter. */
+  public double innerProduct(int before, int parameter) {
+    return innerProducts[before - 1][parameter];
   }
 
   /** Whether every value is finite. */

@@ -50,6 +50,9 @@ public interface Model extends AutoCloseable {
   /** Zeroed float32 arrays in the shapes of the trainable parameters, on the model's device. */
   DiagonalArray newDiagonal();
 
+  /** Room for that many whole gradients, on the model's device. */
+  GradientMemory newGradientMemory(int capacity);
+
   @Override
   void close();
 }

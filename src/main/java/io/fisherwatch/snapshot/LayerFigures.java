@@ -15,8 +15,9 @@ import java.util.Optional;
  * @param traces by matrix; a matrix that was not estimated is absent
  * @param gaps by side, never negative; absent where not estimated
  * @param diagonal absent where no diagonal is kept
- * @param effectiveRank tr(F)²/tr(F²) of the latest batch's F
- * @param topEigenvalue estimate of the largest eigenvalue of the latest batch's F
+ * @param effectiveRank tr(F)²/tr(F²) of a batch's F, an average of the latest
+ * @param topEigenvalue estimate of the largest eigenvalue of a batch's F, an average of the latest
+ * @param traceOfSquare tr(F²) of a batch's F, an average of the latest
  */
 public record LayerFigures(
     String layer,
@@ -27,7 +28,8 @@ public record LayerFigures(
     Map<Bound, Uncertain> gaps,
     Optional<DiagonalFigure> diagonal,
     Optional<Uncertain> effectiveRank,
-    Optional<Uncertain> topEigenvalue) {
+    Optional<Uncertain> topEigenvalue,
+    Optional<Uncertain> traceOfSquare) {
 
   /** The name under which the figures of the whole model stand. */
   public static final String TOTAL = "_total";

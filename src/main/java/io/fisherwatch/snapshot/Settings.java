@@ -9,6 +9,13 @@ package io.fisherwatch.snapshot;
  * @param probes independent probes per batch
  * @param distribution {@code rademacher} or {@code gaussian}
  * @param path {@code plain} or {@code tapped}
+ * @param reason one line that says why rank, micro-batch and probes are what they are
  */
 public record Settings(
-    String estimator, int rank, int microBatch, int probes, String distribution, String path) {}
+    String estimator,
+    int rank,
+    int microBatch,
+    int probes,
+    String distribution,
+    String path,
+    String reason) {}

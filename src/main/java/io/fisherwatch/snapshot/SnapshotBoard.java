@@ -96,7 +96,8 @@ public final class SnapshotBoard implements SnapshotListener {
               layer.gaps(),
               Optional.empty(),
               layer.effectiveRank(),
-              layer.topEigenvalue()));
+              layer.topEigenvalue(),
+              layer.traceOfSquare()));
     }
     return new HistoryPoint(
         snapshot.attempt(),

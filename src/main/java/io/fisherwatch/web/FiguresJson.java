@@ -8,6 +8,7 @@ import io.fisherwatch.snapshot.DiagonalFigure;
 import io.fisherwatch.snapshot.Estimate;
 import io.fisherwatch.snapshot.Figures;
 import io.fisherwatch.snapshot.HistoryPoint;
+import io.fisherwatch.snapshot.Interval;
 import io.fisherwatch.snapshot.LayerFigures;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.TraceFigure;
@@ -106,6 +107,7 @@ public final class FiguresJson {
       }
       uncertain(json, "effectiveRank", layer.effectiveRank());
       uncertain(json, "topEigenvalue", layer.topEigenvalue());
+      uncertain(json, "traceOfSquare", layer.traceOfSquare());
     }
     return array;
   }
@@ -124,6 +126,7 @@ public final class FiguresJson {
             trace,
             "probeCvStandardError",
             figure.probeCv().map(cv -> cv.standardError().orElse(Double.NaN)).orElse(Double.NaN));
+        number(trace, "probeShare", figure.probeShare().orElse(Double.NaN));
       }
     }
     return json;
@@ -158,6 +161,12 @@ public final class FiguresJson {
     ObjectNode entry = json.putObject(name);
     entry.put("value", figure.get().value());
     number(entry, "standardError", figure.get().standardError().orElse(Double.NaN));
+    if (figure.get().interval().isPresent()) {
+      Interval interval = figure.get().interval().get();
+      entry.putArray("interval").add(interval.low()).add(interval.high());
+    } else {
+      entry.putNull("interval");
+    }
   }
 
   private static void number(ObjectNode json, String name, double value) {

@@ -135,6 +135,6 @@ final class ModelCase {
       EstimatorKind kind, OptionalInt rank, OptionalInt probes, OptionalInt microBatch, long seed) {
     Set<Estimate> diagonals = EnumSet.of(Estimate.LOWER, Estimate.FISHER, Estimate.UPPER);
     return new EstimatorSettings(
-        kind, rank, probes, microBatch, Distribution.RADEMACHER, seed, diagonals);
+        kind, rank, probes, microBatch, Distribution.RADEMACHER, seed, diagonals, Budget.NONE);
   }
 }

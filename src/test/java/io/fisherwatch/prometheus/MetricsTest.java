@@ -40,6 +40,7 @@ class MetricsTest {
         Map.of(Bound.UPPER, Uncertain.of(1)),
         Optional.empty(),
         Optional.empty(),
+        Optional.empty(),
         Optional.empty());
   }
 
@@ -66,7 +67,7 @@ class MetricsTest {
                 10,
                 10,
                 2,
-                new Settings("deflated", 1, 1, 2, "rademacher", "plain"),
+                new Settings("deflated", 1, 1, 2, "rademacher", "plain", ""),
                 new CoreFigures(0.5, 0.2, Double.NaN, 1),
                 Map.of(),
                 figures)));

@@ -1,0 +1,80 @@
+package io.fisherwatch.djl;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What is changed in the text of a graph's code before it is loaded; what it computes stays.
+ *
+ * <p>Buffers (a batch norm's running statistics) must be replaced with the weights, but the
+ * engine's Java interface lists parameters only: so every class lists its buffers among its
+ * parameters, where they take no gradients.
+ *
+ * <p>An embedding's gradient has as many rows as the vocabulary, of which an example touches a few.
+ * Where the embedded matrix is the module's own attribute it is asked for as a sparse gradient.
+ */
+final class GraphCode {
+
+  /** The parameters and buffers that a class lists. */
+  static final Pattern LISTS =
+      Pattern.compile("  __parameters__ = \\[(.*?)\\]\n  __buffers__ = \\[(.+?)\\]\n");
+
+  /** Weight, indices, index of padding, whether to scale by frequency, whether sparse. */
+  private static final Pattern EMBEDDING =
+      Pattern.compile(
+          "torch\\.embedding\\((\\w+), (\\w+)(?:, (-?\\d+))?(?:, False)?(?:, False)?\\)");
+
+  private static final Pattern FUNCTION = Pattern.compile("(?m)^  def ");
+  private static final Pattern ATTRIBUTE = Pattern.compile("(?m)^ +(\\w+) = self\\.\\w+$");
+
+  private GraphCode() {}
+
+  /** The code as it is to be loaded: the same object if there is nothing to change. */
+  static String prepared(String code) {
+    String listed =
+        LISTS.matcher(code).replaceAll("  __parameters__ = [$1$2]\n  __buffers__ = []\n");
+    if (!EMBEDDING.matcher(listed).find()) {
+      return listed.equals(code) ? code : listed;
+    }
+    StringBuilder prepared = new StringBuilder();
+    for (String function : functions(listed)) {
+      prepared.append(sparse(function));
+    }
+    return prepared.toString();
+  }
+
+  private static List<String> functions(String code) {
+    List<String> functions = new ArrayList<>();
+    Matcher start = FUNCTION.matcher(code);
+    int from = 0;
+    while (start.find()) {
+      functions.add(code.substring(from, start.start()));
+      from = start.start();
+    }
+    functions.add(code.substring(from));
+    return functions;
+  }
+
+  private static String sparse(String function) {
+    Set<String> attributes = new HashSet<>();
+    Matcher attribute = ATTRIBUTE.matcher(function);
+    while (attribute.find()) {
+      attributes.add(attribute.group(1));
+    }
+    return EMBEDDING
+        .matcher(function)
+        .replaceAll(
+            call -> {
+              if (!attributes.contains(call.group(1))) {
+                return Matcher.quoteReplacement(call.group());
+              }
+              String padding = call.group(3) == null ? "-1" : call.group(3);
+              return "torch.embedding(%s, %s, %s, False, True)"
+                  .formatted(call.group(1), call.group(2), padding);
+            });
+  }
+}

@@ -1,0 +1,151 @@
+package io.fisherwatch.monitor;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The squared norms of one term over a batch, by layer: their sum over micro-batches, each the mean
+ * over its probes, and the variance of that sum.
+ *
+ * <p>A micro-batch with a single probe says nothing of its variance: it is taken to be the mean of
+ * those that had more, which is unbiased where these were chosen at random.
+ */
+final class TermTally {
+
+  private final int slots;
+  private final List<double[]> probes = new ArrayList<>();
+  private final List<double[]> probeSums = new ArrayList<>();
+  private final double[] fixed;
+  private final double[] sums;
+  private final double[] variances;
+  private final double[] singleVariances;
+
+  /** Σ v²/(ν + 2) over the variances v of ν degrees of freedom that make up the whole one. */
+  private final double[] fourths;
+
+  private int measured;
+  private int unmeasured;
+
+  TermTally(int slots) {
+    this.slots = slots;
+    this.fixed = new double[slots];
+    this.sums = new double[slots];
+    this.variances = new double[slots];
+    this.singleVariances = new double[slots];
+    this.fourths = new double[slots];
+  }
+
+  void addFixed(double[] byLayer) {
+    add(fixed, byLayer);
+  }
+
+  void addProbe(int probe, double[] byLayer) {
+    add(row(probes, probe), byLayer);
+  }
+
+  void closeMicroBatch(int count) {
+    if (count == 0) {
+      return;
+    }
+    row(probes, count - 1);
+    row(probeSums, count - 1);
+    if (count > 1) {
+      measured++;
+    } else {
+      unmeasured++;
+    }
+    for (int slot = 0; slot < slots; slot++) {
+      closeSlot(slot, count);
+    }
+    for (int probe = 0; probe < count; probe++) {
+      add(probeSums.get(probe), probes.get(probe));
+      Arrays.fill(probes.get(probe), 0);
+    }
+  }
+
+  /** Deviations are taken from the first probe, so that equal values have no variance at all. */
+  private void closeSlot(int slot, int count) {
+    double first = probes.get(0)[slot];
+    double sum = 0;
+    double deviations = 0;
+    double squares = 0;
+    for (int probe = 0; probe < count; probe++) {
+      double value = probes.get(probe)[slot];
+      double deviation = value - first;
+      sum += value;
+      deviations += deviation;
+      squares += deviation * deviation;
+    }
+    sums[slot] += sum / count;
+    if (count > 1) {
+      double variance = Math.max(0, (squares - deviations * deviations / count) / (count - 1));
+      variances[slot] += variance / count;
+      singleVariances[slot] += variance;
+      fourths[slot] += variance / count * (variance / count) / (count + 1);
+    }
+  }
+
+  void addRound(TermTally more, double share) {
+    if (more.measured + more.unmeasured == 0) {
+      return; // nothing random in it
+    }
+    for (int slot = 0; slot < slots; slot++) {
+      double before = variance(slot);
+      double after = more.variance(slot);
+      double old = (1 - share) * (1 - share);
+      double fresh = share * share;
+      sums[slot] += share * (more.sums[slot] - sums[slot]);
+      fourths[slot] = old * old * fourths(slot, before) + fresh * fresh * more.fourths(slot, after);
+      variances[slot] = old * before + fresh * after;
+      singleVariances[slot] += more.singleVariances[slot];
+    }
+    measured += more.measured + unmeasured;
+    unmeasured = 0;
+  }
+
+  double sum(int slot) {
+    return fixed[slot] + sums[slot];
+  }
+
+  /** NaN if no micro-batch had a second probe. */
+  double variance(int slot) {
+    if (unmeasured == 0) {
+      return variances[slot];
+    }
+    return measured == 0
+        ? Double.NaN
+        : variances[slot] + unmeasured * (singleVariances[slot] / measured);
+  }
+
+  /**
+   * The variance's squared error, halved: what Welch and Satterthwaite's degrees of freedom are
+   * made of, with the bias of a squared variance removed.
+   */
+  double fourths(int slot) {
+    return fourths(slot, variance(slot));
+  }
+
+  private double fourths(int slot, double variance) {
+    double ofMeasured = variances[slot];
+    double ratio = ofMeasured > 0 ? variance / ofMeasured : 0;
+    return fourths[slot] * ratio * ratio;
+  }
+
+  double[] probeSums(int slot) {
+    return probeSums.stream().mapToDouble(sum -> sum[slot]).toArray();
+  }
+
+  private double[] row(List<double[]> rows, int index) {
+    while (rows.size() <= index) {
+      rows.add(new double[slots]);
+    }
+    return rows.get(index);
+  }
+
+  private static void add(double[] to, double[] values) {
+    for (int i = 0; i < to.length; i++) {
+      to[i] += values[i];
+    }
+  }
+}
