@@ -37,22 +37,17 @@ class Kernels(torch.nn.Module):
         norm = torch.linalg.vector_norm(flat, 2.0, dtype=torch.float64)
         return norm * norm
 
-    @torch.jit.export
-    def squares(
+    def pull(
         self,
         logits: torch.Tensor,
         cotangents: torch.Tensor,
-        flags: torch.Tensor,
         aliases: torch.Tensor,
         parameters: List[torch.Tensor],
-        sums: List[torch.Tensor],
-    ) -> List[torch.Tensor]:
-        """One vector-Jacobian product g = sum over rows of J' u, reduced parameter by parameter.
+    ) -> List[Optional[torch.Tensor]]:
+        """One vector-Jacobian product g = sum over rows of J' u, with one gradient for each parameter's memory.
 
-        Returns squared norms (float64, -1 where no gradient path leads to the parameter) and the number of non-finite
-        gradient values (int64). With ``flags[0]``, adds g*g to ``sums`` unless a value is not finite. ``aliases`` holds pairs
-        (parameter, further object on its memory): their gradients add up before they are squared. Embeddings may give
-        sparse gradients, of which only the rows that occur are touched.
+        ``aliases`` holds pairs (parameter, further object on its memory): their gradients add up before they are
+        squared. Embeddings may give sparse gradients, of which only the rows that occur are touched.
         """
         grads = torch.autograd.grad(
             [logits],
@@ -72,18 +67,21 @@ class Kernels(torch.nn.Module):
                 elif h is not None:
                     grads[first] = (g.to_dense() if g.is_sparse else g) + (h.to_dense() if h.is_sparse else h)
                 grads[second] = None
-            norms = torch.jit.annotate(List[torch.Tensor], [])
             for i, g in enumerate(grads):
+                if g is not None:
+                    # The rows of tokens that occur more than once have to be summed first.
+                    grads[i] = g.coalesce() if g.is_sparse else g.detach()
+        return grads
+
+    def reduce(self, grads: List[Optional[torch.Tensor]], device: torch.Tensor) -> List[torch.Tensor]:
+        """Squared norms (float64, -1 where no gradient path leads) and the number of non-finite values (int64)."""
+        with torch.no_grad():
+            norms = torch.jit.annotate(List[torch.Tensor], [])
+            for g in grads:
                 if g is None:
-                    norms.append(torch.full([], -1.0, dtype=torch.float64, device=logits.device))
+                    norms.append(torch.full([], -1.0, dtype=torch.float64, device=device.device))
                 else:
-                    if g.is_sparse:
-                        # An embedding's: the rows of tokens that occur more than once have to be summed first.
-                        g = g.coalesce()
-                        grads[i] = g
-                        norms.append(self.squared_norm(g.values()))
-                    else:
-                        norms.append(self.squared_norm(g.detach()))
+                    norms.append(self.squared_norm(g.values() if g.is_sparse else g))
             squared = torch.stack(norms).cpu()
             counts = torch.zeros([len(grads)], dtype=torch.int64)
             if not bool(torch.isfinite(squared).all()):
@@ -91,20 +89,42 @@ class Kernels(torch.nn.Module):
                     if g is not None:
                         values = g.values() if g.is_sparse else g
                         counts[i] = torch.isfinite(values).logical_not().sum().cpu()
-            if bool(flags[0]) and int(counts.sum()) == 0:
-                for i, g in enumerate(grads):
-                    if g is not None:
-                        if g.is_sparse:
-                            sums[i].index_add_(0, g.indices()[0], g.values().square().to(sums[i].dtype))
-                        else:
-                            sums[i].addcmul_(g.detach(), g.detach())
-            results = [squared, counts]
-            if bool(flags[1]):
-                for parameter, g in zip(parameters, grads):
-                    if g is None:
-                        results.append(torch.zeros_like(parameter))
-                    else:
-                        results.append(g.to_dense() if g.is_sparse else g.detach())
+        return [squared, counts]
+
+    def add_square(self, g: torch.Tensor, total: torch.Tensor) -> None:
+        """total += g*g."""
+        with torch.no_grad():
+            if g.is_sparse:
+                total.index_add_(0, g.indices()[0], g.values().square().to(total.dtype))
+            else:
+                total.addcmul_(g, g)
+
+    @torch.jit.export
+    def squares(
+        self,
+        logits: torch.Tensor,
+        cotangents: torch.Tensor,
+        flags: torch.Tensor,
+        aliases: torch.Tensor,
+        parameters: List[torch.Tensor],
+        sums: List[torch.Tensor],
+    ) -> List[torch.Tensor]:
+        """A vector-Jacobian product, reduced parameter by parameter: ``pull`` and ``reduce``.
+
+        With ``flags[0]`` squares are added to ``sums`` unless a value is not finite; with ``flags[1]`` the gradients themselves follow.
+        """
+        grads = self.pull(logits, cotangents, aliases, parameters)
+        results = self.reduce(grads, logits)
+        if bool(flags[0]) and int(results[1].sum()) == 0:
+            for i, g in enumerate(grads):
+                if g is not None:
+                    self.add_square(g, sums[i])
+        if bool(flags[1]):
+            for parameter, g in zip(parameters, grads):
+                if g is None:
+                    results.append(torch.zeros_like(parameter))
+                else:
+                    results.append(g.to_dense() if g.is_sparse else g)
         return results
 
     @torch.jit.export

@@ -42,6 +42,32 @@ final class TorchForwardPass implements ForwardPass {
   @Override
   public Gradient pullBack(
       Cotangents cotangents, @Nullable DiagonalArray squares, @Nullable GradientMemory memory) {
+    ParameterTable table = model.table();
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      NDList reduced =
+          model
+              .kernels()
+              .call(
+                  scope,
+                  "squares",
+                  output,
+                  onDevice(cotangents, scope),
+                  scope.create(new boolean[] {squares != null, memory != null}),
+                  table.shares(),
+                  table.differentiated(),
+                  sums(squares, scope));
+      double[][] products =
+          memory == null ? new double[0][] : compare(scope, reduced, (TorchGradientMemory) memory);
+      return gradient(
+          table, reduced.get(0).toDoubleArray(), reduced.get(1).toLongArray(), products);
+    }
+  }
+
+  private static NDList sums(@Nullable DiagonalArray squares, PtNDManager scope) {
+    return squares == null ? new NDList(scope.create(0f)) : ((TorchDiagonal) squares).arrays();
+  }
+
+  private NDArray onDevice(Cotangents cotangents, PtNDManager scope) {
     if (cotangents.rows() != logits.rows() || cotangents.classes() != logits.classes()) {
       throw new IllegalArgumentException(
           "cotangents are "
@@ -53,34 +79,10 @@ final class TorchForwardPass implements ForwardPass {
               + " × "
               + logits.classes());
     }
-    ParameterTable table = model.table();
-    NDList differentiated = table.differentiated();
-    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      NDList sums =
-          squares == null ? new NDList(scope.create(0f)) : ((TorchDiagonal) squares).arrays();
-      NDArray u =
-          scope.create(
-              cotangents.data(),
-              output.getShape(),
-              cotangents.isDouble() ? DataType.FLOAT64 : DataType.FLOAT32);
-      NDList reduced =
-          model
-              .kernels()
-              .call(
-                  scope,
-                  "squares",
-                  output,
-                  u,
-                  scope.create(new boolean[] {squares != null, memory != null}),
-                  table.shares(),
-                  differentiated,
-                  sums);
-      double[] norms = reduced.get(0).toDoubleArray();
-      long[] nonFinite = reduced.get(1).toLongArray();
-      double[][] products =
-          memory == null ? new double[0][] : compare(scope, reduced, (TorchGradientMemory) memory);
-      return gradient(table, norms, nonFinite, products);
-    }
+    return scope.create(
+        cotangents.data(),
+        output.getShape(),
+        cotangents.isDouble() ? DataType.FLOAT64 : DataType.FLOAT32);
   }
 
   /** The gradients are the results after the first two; each is compared and then kept. */

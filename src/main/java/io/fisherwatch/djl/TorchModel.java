@@ -178,6 +178,18 @@ final class TorchModel implements Model {
   }
 
   @Override
+  public int usefulThreads() {
+    return manager.getDevice().isGpu() ? 1 : JniUtils.getNumThreads();
+  }
+
+  @Override
+  public void useCores(int cores) {
+    if (!manager.getDevice().isGpu()) {
+      JniUtils.setNumThreads(cores);
+    }
+  }
+
+  @Override
   public GradientMemory newGradientMemory(int capacity) {
     if (capacity < 1) {
       throw new IllegalArgumentException("a memory of " + capacity + " gradients");

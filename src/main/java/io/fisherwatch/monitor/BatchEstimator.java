@@ -12,10 +12,14 @@ import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.Estimate;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +46,7 @@ final class BatchEstimator {
   private final Planning planning;
   private final OptionalDouble target;
   private final DiagonalSums diagonals;
+  private final Crew crew;
   private final Progress progress;
 
   /** Where the gradients of plain probes are compared; null for an estimator of any other kind. */
@@ -59,8 +64,9 @@ final class BatchEstimator {
       Planning planning,
       OptionalDouble target,
       DiagonalSums diagonals,
+      Crew crew,
       Progress progress) {
-    this(model, likelihood, layers, settings, planning, target, diagonals, progress, null);
+    this(model, likelihood, layers, settings, planning, target, diagonals, crew, progress, null);
   }
 
   private BatchEstimator(
@@ -71,6 +77,7 @@ final class BatchEstimator {
       Planning planning,
       OptionalDouble target,
       DiagonalSums diagonals,
+      Crew crew,
       Progress progress,
       @Nullable GradientMemory memory) {
     this.model = model;
@@ -80,6 +87,7 @@ final class BatchEstimator {
     this.planning = planning;
     this.target = target;
     this.diagonals = diagonals;
+    this.crew = crew;
     this.progress = progress;
     this.memory = memory;
   }
@@ -95,6 +103,7 @@ final class BatchEstimator {
       LayerMap layers,
       EstimatorSettings like,
       int probes,
+      Crew crew,
       GradientMemory memory) {
     EstimatorSettings settings =
         new EstimatorSettings(
@@ -114,6 +123,7 @@ final class BatchEstimator {
         new FixedPlanning(settings, OptionalDouble.empty()),
         OptionalDouble.empty(),
         new DiagonalSums(model, settings.diagonals(), false),
+        crew,
         Progress.NONE,
         memory);
   }
@@ -129,10 +139,13 @@ final class BatchEstimator {
    */
   Result estimate(Batch batch, long... key) throws ModelException {
     try (BoundBatch bound = model.bind(batch.inputs())) {
-      Work work = new Work(bound.examples(), key);
-      work.round(bound, batch);
-      work.reachTarget(bound, batch);
-      return work.result();
+      int microBatch = planning.microBatch(bound.examples());
+      try (ForwardPass first = bound.forward(0, Math.min(bound.examples(), microBatch))) {
+        Work work = new Work(batch, bound, microBatch, first, key);
+        work.round(first);
+        work.reachTarget(first);
+        return work.result();
+      }
     }
   }
 
@@ -162,223 +175,249 @@ final class BatchEstimator {
 
     private final int examples;
     private final int microBatch;
-    private final long[] probeKey;
-    private @Nullable Begun begun;
-    private @Nullable Cotangents cotangents;
+    private final long[] key;
+    private final BoundBatch bound;
+    private final Targets targets;
+    private final Terms terms;
+    private final int classes;
+    private Plan plan;
+    private BatchTally tally;
 
-    Work(int examples, long[] key) {
-      this.examples = examples;
-      this.microBatch = planning.microBatch(examples);
-      this.probeKey = Arrays.copyOf(new long[] {settings.seed()}, key.length + 4);
-      System.arraycopy(key, 0, probeKey, 1, key.length);
+    /** Probes of this round, the first of them, and the square root of their weight. */
+    private int draws;
+
+    private int firstDraw;
+    private double amplitude = 1;
+    private final AtomicInteger done = new AtomicInteger();
+
+    /**
+     * @param first a forward pass of the first micro-batch
+     */
+    Work(Batch batch, BoundBatch bound, int microBatch, ForwardPass first, long[] key)
+        throws ModelException {
+      Logits logits = first.logits();
+      this.bound = bound;
+      this.examples = bound.examples();
+      this.microBatch = microBatch;
+      this.key = key.clone();
+      this.classes = logits.classes();
+      if (classes < likelihood.minimumClasses()) {
+        throw new ModelException(
+            "one-class",
+            "the logits have a single class, whose probability is always 1; a "
+                + likelihood.kind()
+                + " output needs "
+                + likelihood.minimumClasses());
+      }
+      this.targets = Targets.of(batch, examples, logits, likelihood);
+      if (targets.unmasked() == 0) {
+        throw new ModelException("empty-batch", "every position of the batch is masked");
+      }
+      int parts = Terms.mostParts(likelihood, classes);
+      this.plan = planning.plan(parts, examples, logits.positions());
+      this.terms = terms(targets, plan, classes);
+      this.tally = newTally();
+      this.draws = plan.probes();
     }
 
-    /** What is known once there are logits. */
-    private final class Begun {
-      private final Targets targets;
-      private final Terms terms;
-      private final double[] u;
-      private final int classes;
-      private Plan plan;
-      private BatchTally tally;
+    private BatchTally newTally() {
+      int compared = memory == null ? 0 : plan.probes();
+      return new BatchTally(layers, model.parameters().size(), terms, compared);
+    }
 
-      /** Probes of this round, the first of them, and the square root of their weight. */
-      private int draws;
+    Result result() {
+      return new Result(tally, terms, plan, examples, classes);
+    }
 
-      private int firstDraw;
-      private double amplitude = 1;
+    /** One way through the batch, on as many threads as help; added up in the order of lanes. */
+    void round(ForwardPass first) throws ModelException {
+      int microBatches = (examples + microBatch - 1) / microBatch;
+      int lanes = memory == null ? Math.min(crew.size(), microBatches) : 1;
+      List<Row> rows = new ArrayList<>();
+      for (int lane = 0; lane < lanes; lane++) {
+        rows.add(new Row(lane == 0 ? tally : newTally(), diagonals.lane(lane)));
+      }
+      done.set(0);
+      crew.work(
+          lanes,
+          lane -> {
+            for (int index = lane; index < microBatches; index += lanes) {
+              int from = index * microBatch;
+              int to = Math.min(examples, from + microBatch);
+              if (index == 0 && firstDraw == 0) {
+                rows.get(lane).microBatch(first, 0);
+              } else {
+                try (ForwardPass pass = bound.forward(from, to)) {
+                  rows.get(lane).microBatch(pass, from);
+                }
+              }
+              progress.examplesDone(done.addAndGet(to - from), examples);
+            }
+          });
+      for (Row row : rows.subList(1, lanes)) {
+        tally.merge(row.tally);
+      }
+      diagonals.collectLanes();
+      if (firstDraw == 0 && tally.passes() == 0) {
+        // All cotangents were zero: pull back zeros, to learn which parameters a path leads to.
+        tally.addFixed(terms.terms().get(0), first.pullBack(new Cotangents(first.logits()), null));
+      }
+    }
 
-      Begun(Logits logits, Batch batch) throws ModelException {
-        classes = logits.classes();
-        if (classes < likelihood.minimumClasses()) {
-          throw new ModelException(
-              "one-class",
-              "the logits have a single class, whose probability is always 1; a "
-                  + likelihood.kind()
-                  + " output needs "
-                  + likelihood.minimumClasses());
-        }
-        targets = Targets.of(batch, examples, logits, likelihood);
-        if (targets.unmasked() == 0) {
-          throw new ModelException("empty-batch", "every position of the batch is masked");
-        }
-        int parts = Terms.mostParts(likelihood, classes);
-        plan = planning.plan(parts, examples, logits.positions());
-        terms = terms(targets, plan, classes);
+    /** Spends further probes on the batch until its error is what it should be. */
+    void reachTarget(ForwardPass first) throws ModelException {
+      if (target.isEmpty() || settings.probes().isPresent()) {
+        return;
+      }
+      double wished = target.getAsDouble();
+      int probes = plan.probes();
+      firstDraw = probes + 1; // the second one of a pair has been drawn
+      double error = tally.relativeError(Quantity.FISHER, 0);
+      while (error > wished && probes < MOST_PROBES) {
+        double factor = error / wished;
+        int wanted = (int) Math.min(MOST_PROBES, Math.ceil(1.1 * probes * factor * factor));
+        draws = Math.max(2, Math.min(wanted - probes, 7 * probes));
+        double share = (double) draws / (probes + draws);
+        diagonals.scaleRandom(1 - share);
+        amplitude = Math.sqrt(share);
+        BatchTally before = tally;
         tally = newTally();
-        u = new double[classes];
-        draws = plan.probes();
+        round(first);
+        before.addRound(tally, share);
+        tally = before;
+        firstDraw += draws;
+        probes += draws;
+        error = tally.relativeError(Quantity.FISHER, 0);
+      }
+      plan = new Plan(plan.rank(), probes, plan.microBatch(), plan.pairEvery(), plan.reason());
+    }
+
+    /** The micro-batches of one lane, in a row. */
+    private final class Row {
+
+      private final BatchTally tally;
+      private final DiagonalSums diagonals;
+      private final double[] u = new double[classes];
+      private final long[] probeKey;
+      private @Nullable Cotangents cotangents;
+
+      Row(BatchTally tally, DiagonalSums diagonals) {
+        this.tally = tally;
+        this.diagonals = diagonals;
+        this.probeKey = Arrays.copyOf(new long[] {settings.seed()}, key.length + 4);
+        System.arraycopy(key, 0, probeKey, 1, key.length);
       }
 
-      BatchTally newTally() {
-        return new BatchTally(
-            layers, model.parameters().size(), terms, memory == null ? 0 : plan.probes());
+      void microBatch(ForwardPass pass, int from) throws ModelException {
+        boolean firstRound = firstDraw == 0;
+        Rows rows = Rows.of(pass.logits(), likelihood, from, targets);
+        for (int i = 0; firstRound && i < rows.count(); i++) {
+          tally.addRow(rows.core(i));
+        }
+        for (Term term : terms.terms()) {
+          if (settings.kind() == EstimatorKind.EXACT) {
+            squareRowByRow(term, rows, pass);
+          } else if (isRandom(term, rows)) {
+            squareProbes(term, rows, pass, draws(from));
+          } else if (firstRound) {
+            squareOnce(term, rows, pass);
+          }
+        }
+      }
+
+      private boolean isRandom(Term term, Rows rows) {
+        boolean fixedSign = settings.distribution() == Distribution.RADEMACHER;
+        return !term.rankOne() || rows.count() > 1 || !fixedSign;
       }
 
       /** Probes of a random term in this micro-batch: one in so many has a second one. */
-      int draws(int from) {
+      private int draws(int from) {
         if (firstDraw > 0 || draws > 1 || plan.pairEvery() == 0) {
           return draws;
         }
         int index = from / microBatch;
         int block = index / plan.pairEvery();
         int chosen = (int) (probe(block, PAIRING, 0).uniform() * plan.pairEvery());
-        int blocks = (examples / microBatch) / plan.pairEvery();
+        int blocks = (examples + microBatch - 1) / microBatch / plan.pairEvery();
         return block < blocks && index % plan.pairEvery() == chosen ? 2 : 1;
       }
-    }
 
-    Result result() {
-      Begun state = begun();
-      return new Result(state.tally, state.terms, state.plan, examples, state.classes);
-    }
-
-    private Begun begun() {
-      Begun state = begun;
-      if (state == null) {
-        throw new IllegalStateException("no micro-batch yet");
-      }
-      return state;
-    }
-
-    /** One way through the batch. */
-    void round(BoundBatch bound, Batch batch) throws ModelException {
-      for (int from = 0; from < examples; from += microBatch) {
-        int to = Math.min(examples, from + microBatch);
-        try (ForwardPass pass = bound.forward(from, to)) {
-          if (begun == null) {
-            begun = new Begun(pass.logits(), batch);
+      private void squareProbes(Term term, Rows rows, ForwardPass pass, int count)
+          throws ModelException {
+        double scale = Work.this.amplitude / Math.sqrt(count);
+        double[][] squares = new double[count][];
+        for (int draw = 0; draw < count; draw++) {
+          Cotangents all = cleared(pass);
+          for (int i = 0; i < rows.count(); i++) {
+            Probe probe = probe(rows.place(i), term.id(), firstDraw + draw);
+            term.part().fill(rows.core(i), rows.label(i), probe, u);
+            double sign = term.rankOne() ? probe.next() : 1;
+            multiply(u, sign * scale);
+            all.set(rows.row(i), u);
           }
-          microBatch(pass, from);
+          int probe = draw;
+          squares[draw] = tally.noSquares();
+          pullBack(
+              pass,
+              all,
+              term,
+              true,
+              gradient ->
+                  squares[probe] = tally.enterProbe(term, probe, gradient, 1 / (scale * scale)));
         }
-        progress.examplesDone(to, examples);
+        tally.closeMicroBatch(term, squares);
       }
-    }
 
-    /** Spends further probes on the batch until its error is what it should be. */
-    void reachTarget(BoundBatch bound, Batch batch) throws ModelException {
-      Begun state = begun();
-      if (target.isEmpty() || settings.probes().isPresent()) {
-        return;
-      }
-      int probes = state.plan.probes();
-      state.firstDraw = probes + 1; // the second one of a pair has been drawn
-      double error = state.tally.relativeError(Quantity.FISHER, 0);
-      while (error > target.getAsDouble() && probes < MOST_PROBES) {
-        double factor = error / target.getAsDouble();
-        int wanted = (int) Math.min(MOST_PROBES, Math.ceil(1.1 * probes * factor * factor));
-        state.draws = Math.max(2, Math.min(wanted - probes, 7 * probes));
-        double share = (double) state.draws / (probes + state.draws);
-        diagonals.scaleRandom(1 - share);
-        state.amplitude = Math.sqrt(share);
-        BatchTally before = state.tally;
-        state.tally = state.newTally();
-        round(bound, batch);
-        before.addRound(state.tally, share);
-        state.tally = before;
-        state.firstDraw += state.draws;
-        probes += state.draws;
-        error = state.tally.relativeError(Quantity.FISHER, 0);
-      }
-      Plan plan = state.plan;
-      state.plan =
-          new Plan(plan.rank(), probes, plan.microBatch(), plan.pairEvery(), plan.reason());
-    }
-
-    private void microBatch(ForwardPass pass, int from) throws ModelException {
-      Begun state = begun();
-      boolean first = state.firstDraw == 0;
-      Rows rows = Rows.of(pass.logits(), likelihood, from, state.targets);
-      for (int i = 0; first && i < rows.count(); i++) {
-        state.tally.addRow(rows.core(i));
-      }
-      for (Term term : state.terms.terms()) {
-        if (settings.kind() == EstimatorKind.EXACT) {
-          squareRowByRow(term, rows, pass);
-        } else if (isRandom(term, rows)) {
-          squareProbes(term, rows, pass, from);
-        } else if (first) {
-          squareOnce(term, rows, pass);
-        }
-      }
-      if (first && state.tally.passes() == 0) {
-        // All cotangents were zero: pull back zeros, to learn which parameters a path leads to.
-        state.tally.addFixed(state.terms.terms().get(0), pass.pullBack(cleared(pass), null));
-      }
-    }
-
-    private boolean isRandom(Term term, Rows rows) {
-      boolean fixedSign = settings.distribution() == Distribution.RADEMACHER;
-      return !term.rankOne() || rows.count() > 1 || !fixedSign;
-    }
-
-    private void squareProbes(Term term, Rows rows, ForwardPass pass, int from)
-        throws ModelException {
-      Begun state = begun();
-      int draws = state.draws(from);
-      double amplitude = state.amplitude / Math.sqrt(draws);
-      for (int draw = 0; draw < draws; draw++) {
+      /** A rank-one part of a single row has no randomness but its sign, which squares away. */
+      private void squareOnce(Term term, Rows rows, ForwardPass pass) throws ModelException {
         Cotangents all = cleared(pass);
         for (int i = 0; i < rows.count(); i++) {
-          Probe probe = probe(rows.place(i), term.id(), state.firstDraw + draw);
-          term.part().fill(rows.core(i), rows.label(i), probe, state.u);
-          double sign = term.rankOne() ? probe.next() : 1;
-          multiply(state.u, sign * amplitude);
-          all.set(rows.row(i), state.u);
+          fill(term, rows, i, all);
         }
-        if (!all.isZero()) {
-          boolean compared = term.addsTo().contains(Quantity.FISHER);
-          Gradient gradient =
-              pass.pullBack(all, diagonals.of(term, true), compared ? memory : null);
-          state.tally.addProbe(term, draw, gradient, 1 / (amplitude * amplitude));
-        }
+        pullBack(pass, all, term, false, gradient -> tally.addFixed(term, gradient));
       }
-      state.tally.closeMicroBatch(term, draws);
-    }
 
-    /** A rank-one part of a single row has no randomness but its sign, which squares away. */
-    private void squareOnce(Term term, Rows rows, ForwardPass pass) throws ModelException {
-      Cotangents all = cleared(pass);
-      for (int i = 0; i < rows.count(); i++) {
-        fill(term, rows, i, all);
-      }
-      if (!all.isZero()) {
-        begun().tally.addFixed(term, pass.pullBack(all, diagonals.of(term, false)));
-      }
-    }
-
-    /** A rank-one part of one row, alone: its square is the part of the diagonal, exactly. */
-    private void squareRowByRow(Term term, Rows rows, ForwardPass pass) throws ModelException {
-      for (int i = 0; i < rows.count(); i++) {
-        Cotangents one = cleared(pass);
-        fill(term, rows, i, one);
-        if (!one.isZero()) {
-          begun().tally.addFixed(term, pass.pullBack(one, diagonals.of(term, false)));
+      /** A rank-one part of one row, alone: its square is the part of the diagonal, exactly. */
+      private void squareRowByRow(Term term, Rows rows, ForwardPass pass) throws ModelException {
+        for (int i = 0; i < rows.count(); i++) {
+          Cotangents one = cleared(pass);
+          fill(term, rows, i, one);
+          pullBack(pass, one, term, false, gradient -> tally.addFixed(term, gradient));
         }
       }
-    }
 
-    private void fill(Term term, Rows rows, int i, Cotangents into) throws ModelException {
-      double[] u = begun().u;
-      term.part().fill(rows.core(i), rows.label(i), probe(rows.place(i), term.id(), 0), u);
-      into.set(rows.row(i), u);
-    }
-
-    private Probe probe(long place, long term, int draw) {
-      probeKey[probeKey.length - 3] = place;
-      probeKey[probeKey.length - 2] = term;
-      probeKey[probeKey.length - 1] = draw;
-      return Probe.of(settings.distribution(), probeKey);
-    }
-
-    private Cotangents cleared(ForwardPass pass) {
-      Cotangents current = cotangents;
-      if (current == null || current.rows() != pass.logits().rows()) {
-        current = new Cotangents(pass.logits());
-        cotangents = current;
+      private void fill(Term term, Rows rows, int i, Cotangents into) throws ModelException {
+        term.part().fill(rows.core(i), rows.label(i), probe(rows.place(i), term.id(), 0), u);
+        into.set(rows.row(i), u);
       }
-      current.clear();
-      return current;
+
+      /** Pulls back cotangents, unless they are zero, and hands on what is left of the gradient. */
+      private void pullBack(
+          ForwardPass pass, Cotangents all, Term term, boolean random, Consumer<Gradient> then)
+          throws ModelException {
+        if (all.isZero()) {
+          return;
+        }
+        boolean compared = term.addsTo().contains(Quantity.FISHER);
+        then.accept(pass.pullBack(all, diagonals.of(term, random), compared ? memory : null));
+      }
+
+      private Probe probe(long place, long term, int draw) {
+        probeKey[probeKey.length - 3] = place;
+        probeKey[probeKey.length - 2] = term;
+        probeKey[probeKey.length - 1] = draw;
+        return Probe.of(settings.distribution(), probeKey);
+      }
+
+      private Cotangents cleared(ForwardPass pass) {
+        Cotangents current = cotangents;
+        if (current == null || current.rows() != pass.logits().rows()) {
+          current = new Cotangents(pass.logits());
+          cotangents = current;
+        }
+        current.clear();
+        return current;
+      }
     }
   }
 

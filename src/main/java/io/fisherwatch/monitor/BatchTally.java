@@ -54,16 +54,17 @@ final class BatchTally {
   }
 
   /**
-   * Adds one probe's square of a term.
+   * Enters one probe's gradient of a term.
    *
    * @param scale what ‖g‖² has to be multiplied with
+   * @return ‖g‖² by layer, to be handed to {@link #closeMicroBatch}
    */
-  void addProbe(Term term, int probe, Gradient gradient, double scale) {
+  double[] enterProbe(Term term, int probe, Gradient gradient, double scale) {
     double[] squares = byLayer(gradient, scale);
-    tallies.get(term.id()).addProbe(probe, squares);
     if (gram != null && term.addsTo().contains(Quantity.FISHER)) {
       gram.add(probe, squares, gradient, scale);
     }
+    return squares;
   }
 
   /** Adds a square that has no randomness. */
@@ -72,12 +73,35 @@ final class BatchTally {
   }
 
   /**
-   * Ends a term's part in a micro-batch: its squares have no cross terms with those of the next.
+   * Adds a term's probes of a micro-batch: its squares have no cross terms with those of the next.
    *
-   * @param probes probes that it had, those of zero squares included; 0 for none that is random
+   * @param probes ‖g‖² by layer of each; zeros where a probe was zero
    */
-  void closeMicroBatch(Term term, int probes) {
-    tallies.get(term.id()).closeMicroBatch(probes);
+  void closeMicroBatch(Term term, double[][] probes) {
+    tallies.get(term.id()).addMicroBatch(probes);
+  }
+
+  /** ‖g‖² by layer of a probe that was zero. */
+  double[] noSquares() {
+    return new double[nonFinite.length];
+  }
+
+  /** Takes in other micro-batches of the same batch. */
+  void merge(BatchTally other) {
+    for (int term = 0; term < tallies.size(); term++) {
+      tallies.get(term).merge(other.tallies.get(term));
+    }
+    for (int parameter = 0; parameter < reached.length; parameter++) {
+      reached[parameter] |= other.reached[parameter];
+    }
+    for (int slot = 0; slot < nonFinite.length; slot++) {
+      nonFinite[slot] += other.nonFinite[slot];
+    }
+    for (int figure = 0; figure < coreSums.length; figure++) {
+      coreSums[figure] += other.coreSums[figure];
+    }
+    positions += other.positions;
+    passes += other.passes;
   }
 
   /**

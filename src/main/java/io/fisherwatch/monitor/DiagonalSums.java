@@ -3,8 +3,10 @@ package io.fisherwatch.monitor;
 import io.fisherwatch.runtime.DiagonalArray;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.snapshot.Estimate;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +20,7 @@ final class DiagonalSums implements AutoCloseable {
   private final Model model;
   private final Set<Estimate> wanted;
   private final boolean apart;
+  private final List<DiagonalSums> lanes = new ArrayList<>();
   private final Map<Part, DiagonalArray> sums = new LinkedHashMap<>();
 
   /** The matrices that squares are part of, and whether the squares are random. */
@@ -75,6 +78,24 @@ final class DiagonalSums implements AutoCloseable {
     }
   }
 
+  /** Sums of one lane's own; the first lane's are these. Made before the lanes run. */
+  DiagonalSums lane(int lane) {
+    while (lanes.size() < lane) {
+      lanes.add(new DiagonalSums(model, wanted, apart));
+    }
+    return lane == 0 ? this : lanes.get(lane - 1);
+  }
+
+  /** Adds what the lanes have summed, in their order, and empties them. */
+  void collectLanes() {
+    for (DiagonalSums lane : lanes) {
+      for (Map.Entry<Part, DiagonalArray> entry : lane.sums.entrySet()) {
+        array(entry.getKey().matrices(), entry.getKey().random()).add(entry.getValue());
+      }
+      lane.clear();
+    }
+  }
+
   /** Sets all to zero. */
   void clear() {
     sums.values().forEach(DiagonalArray::clear);
@@ -82,6 +103,7 @@ final class DiagonalSums implements AutoCloseable {
 
   @Override
   public void close() {
+    lanes.forEach(DiagonalSums::close);
     sums.values().forEach(DiagonalArray::close);
   }
 }

@@ -57,6 +57,7 @@ public final class FisherMonitor implements AutoCloseable {
   private final boolean timed;
   private final PlainProbes plainProbes;
   private final boolean measuresItself;
+  private final Crew crew;
   private final RunningData data;
   private final Ledger ledger;
   private final @Nullable RunningDiagonal diagonal;
@@ -82,6 +83,7 @@ public final class FisherMonitor implements AutoCloseable {
       throw new IllegalArgumentException("a running diagonal is kept of F only");
     }
     this.timed = settings.budget().secondsPerBatch().isPresent();
+    this.crew = new Crew(model);
     this.layers = layers;
     this.upkeep = upkeep;
     this.clock = clock;
@@ -99,8 +101,9 @@ public final class FisherMonitor implements AutoCloseable {
             planning,
             OptionalDouble.empty(),
             sums,
+            crew,
             Progress.NONE);
-    this.plainProbes = new PlainProbes(model, likelihood, layers, settings, PLAIN_PROBES);
+    this.plainProbes = new PlainProbes(model, likelihood, layers, settings, PLAIN_PROBES, crew);
     this.measuresItself = settings.kind() == EstimatorKind.HUTCHINSON;
     this.data = new RunningData(layers.layers().size() + 1);
     this.diagonal = settings.diagonals().isEmpty() ? null : new RunningDiagonal(model);
@@ -211,6 +214,7 @@ public final class FisherMonitor implements AutoCloseable {
 
   @Override
   public void close() {
+    crew.close();
     plainProbes.close();
     sums.close();
     if (diagonal != null) {

@@ -25,6 +25,7 @@ public final class FixedEstimate implements AutoCloseable {
   private final DiagonalSums sums;
   private final BatchEstimator estimator;
   private final PlainProbes plainProbes;
+  private final Crew crew;
   private final FixedData data;
   private final Ledger ledger;
   private long batches;
@@ -44,6 +45,7 @@ public final class FixedEstimate implements AutoCloseable {
     this.model = model;
     this.layers = layers;
     this.settings = settings;
+    this.crew = new Crew(model);
     OptionalDouble target = settings.budget().targetRelativeError();
     this.sums = new DiagonalSums(model, settings.diagonals(), target.isPresent());
     this.estimator =
@@ -55,8 +57,9 @@ public final class FixedEstimate implements AutoCloseable {
             new FixedPlanning(settings, target),
             target,
             sums,
+            crew,
             progress);
-    this.plainProbes = new PlainProbes(model, likelihood, layers, settings, 0);
+    this.plainProbes = new PlainProbes(model, likelihood, layers, settings, 0, crew);
     this.data = new FixedData(layers.layers().size() + 1);
     this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
   }
@@ -130,6 +133,7 @@ public final class FixedEstimate implements AutoCloseable {
 
   @Override
   public void close() {
+    crew.close();
     plainProbes.close();
     sums.close();
   }

@@ -27,6 +27,7 @@ final class PlainProbes implements AutoCloseable {
   private final LayerMap layers;
   private final EstimatorSettings settings;
   private final int least;
+  private final Crew crew;
   private final long parameters;
   private @Nullable GradientMemory memory;
 
@@ -35,12 +36,18 @@ final class PlainProbes implements AutoCloseable {
    * @param least probes of a model for which more are too much work
    */
   PlainProbes(
-      Model model, Likelihood likelihood, LayerMap layers, EstimatorSettings settings, int least) {
+      Model model,
+      Likelihood likelihood,
+      LayerMap layers,
+      EstimatorSettings settings,
+      int least,
+      Crew crew) {
     this.model = model;
     this.likelihood = likelihood;
     this.layers = layers;
     this.settings = settings;
     this.least = least;
+    this.crew = crew;
     this.parameters =
         model.parameters().stream().mapToLong(parameter -> parameter.elements()).sum();
   }
@@ -70,7 +77,7 @@ final class PlainProbes implements AutoCloseable {
       kept = model.newGradientMemory((int) Math.max(1, Math.min(MANY - 1, KEPT / parameters)));
       memory = kept;
     }
-    return BatchEstimator.plain(model, likelihood, layers, settings, probes, kept)
+    return BatchEstimator.plain(model, likelihood, layers, settings, probes, crew, kept)
         .estimate(batch, key);
   }
 

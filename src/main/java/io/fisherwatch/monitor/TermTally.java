@@ -1,7 +1,6 @@
 package io.fisherwatch.monitor;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -14,7 +13,6 @@ import java.util.List;
 final class TermTally {
 
   private final int slots;
-  private final List<double[]> probes = new ArrayList<>();
   private final List<double[]> probeSums = new ArrayList<>();
   private final double[] fixed;
   private final double[] sums;
@@ -40,40 +38,55 @@ final class TermTally {
     add(fixed, byLayer);
   }
 
-  void addProbe(int probe, double[] byLayer) {
-    add(row(probes, probe), byLayer);
-  }
-
-  void closeMicroBatch(int count) {
-    if (count == 0) {
-      return;
-    }
-    row(probes, count - 1);
-    row(probeSums, count - 1);
-    if (count > 1) {
+  /**
+   * Adds a micro-batch.
+   *
+   * @param probes squares by probe and layer
+   */
+  void addMicroBatch(double[][] probes) {
+    if (probes.length > 1) {
       measured++;
     } else {
       unmeasured++;
     }
     for (int slot = 0; slot < slots; slot++) {
-      closeSlot(slot, count);
+      addSlot(probes, slot);
     }
-    for (int probe = 0; probe < count; probe++) {
-      add(probeSums.get(probe), probes.get(probe));
-      Arrays.fill(probes.get(probe), 0);
+    for (int probe = 0; probe < probes.length; probe++) {
+      if (probeSums.size() == probe) {
+        probeSums.add(new double[slots]);
+      }
+      add(probeSums.get(probe), probes[probe]);
     }
   }
 
+  /** Takes in other micro-batches. */
+  void merge(TermTally other) {
+    add(fixed, other.fixed);
+    add(sums, other.sums);
+    add(variances, other.variances);
+    add(singleVariances, other.singleVariances);
+    add(fourths, other.fourths);
+    for (int probe = 0; probe < other.probeSums.size(); probe++) {
+      if (probeSums.size() == probe) {
+        probeSums.add(new double[slots]);
+      }
+      add(probeSums.get(probe), other.probeSums.get(probe));
+    }
+    measured += other.measured;
+    unmeasured += other.unmeasured;
+  }
+
   /** Deviations are taken from the first probe, so that equal values have no variance at all. */
-  private void closeSlot(int slot, int count) {
-    double first = probes.get(0)[slot];
+  private void addSlot(double[][] probes, int slot) {
+    int count = probes.length;
+    double first = probes[0][slot];
     double sum = 0;
     double deviations = 0;
     double squares = 0;
-    for (int probe = 0; probe < count; probe++) {
-      double value = probes.get(probe)[slot];
-      double deviation = value - first;
-      sum += value;
+    for (double[] probe : probes) {
+      double deviation = probe[slot] - first;
+      sum += probe[slot];
       deviations += deviation;
       squares += deviation * deviation;
     }
@@ -134,13 +147,6 @@ final class TermTally {
 
   double[] probeSums(int slot) {
     return probeSums.stream().mapToDouble(sum -> sum[slot]).toArray();
-  }
-
-  private double[] row(List<double[]> rows, int index) {
-    while (rows.size() <= index) {
-      rows.add(new double[slots]);
-    }
-    return rows.get(index);
   }
 
   private static void add(double[] to, double[] values) {

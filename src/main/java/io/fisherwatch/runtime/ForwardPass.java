@@ -2,7 +2,10 @@ package io.fisherwatch.runtime;
 
 import org.jspecify.annotations.Nullable;
 
-/** A forward pass that can be pulled back as often as wanted. Close it before its batch. */
+/**
+ * A forward pass that can be pulled back as often as wanted. For one thread; several passes of one
+ * batch may be pulled back at the same time. Close it before its batch.
+ */
 public interface ForwardPass extends AutoCloseable {
 
   /** The logits of all examples of this pass. */

@@ -7,7 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A differentiable model, held on a device. For one thread at a time.
+ * A differentiable model, held on a device. For one thread at a time, but for the forward passes of
+ * a batch, which may be made and pulled back on several.
  *
  * <p>Figures per parameter are arrays in the order of {@link #parameters()}.
  */
@@ -49,6 +50,15 @@ public interface Model extends AutoCloseable {
 
   /** Zeroed float32 arrays in the shapes of the trainable parameters, on the model's device. */
   DiagonalArray newDiagonal();
+
+  /**
+   * Threads that may work on this model at the same time to advantage: the cores that it may use; 1
+   * on a GPU, which is busy with one.
+   */
+  int usefulThreads();
+
+  /** Says how many cores the operations that the calling thread starts may use; none on a GPU. */
+  void useCores(int cores);
 
   /** Room for that many whole gradients, on the model's device. */
   GradientMemory newGradientMemory(int capacity);
