@@ -22,7 +22,8 @@ import picocli.CommandLine.Spec;
       AgentCommand.class,
       BrokerCommand.class,
       EstimateCommand.class,
-      ConfigCommand.class
+      ConfigCommand.class,
+      StudyCommand.class
     })
 public final class Main implements Runnable {
 

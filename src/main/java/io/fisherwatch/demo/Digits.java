@@ -15,7 +15,7 @@ import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 
 /** The handwritten digits: 1,797 images of 8 × 8 pixels, every fifth kept for testing. */
-final class Digits {
+public final class Digits {
 
   private static final int PIXELS = 64;
   private static final int TEST_EVERY = 5;
@@ -35,7 +35,7 @@ final class Digits {
   }
 
   /** Reads them from the jar. */
-  static Digits load() throws IOException {
+  public static Digits load() throws IOException {
     try (InputStream in = Digits.class.getResourceAsStream("digits.csv.gz")) {
       if (in == null) {
         throw new IllegalStateException("digits.csv.gz is missing from the jar");
@@ -57,22 +57,22 @@ final class Digits {
   }
 
   /** Indices of the images to train on. */
-  int[] train() {
+  public int[] train() {
     return train.clone();
   }
 
   /** Indices of the images to test on. */
-  int[] test() {
+  public int[] test() {
     return test.clone();
   }
 
   /** The label of an image. */
-  int label(int index) {
+  public int label(int index) {
     return rows.get(index)[PIXELS];
   }
 
   /** F32 [images, 64], scaled to [0, 1]. */
-  HostTensor pixels(int... indices) {
+  public HostTensor pixels(int... indices) {
     ByteBuffer data =
         ByteBuffer.allocate(indices.length * PIXELS * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (int index : indices) {
@@ -84,7 +84,7 @@ final class Digits {
   }
 
   /** I64 [images]. */
-  HostTensor labels(int... indices) {
+  public HostTensor labels(int... indices) {
     ByteBuffer data =
         ByteBuffer.allocate(indices.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (int index : indices) {

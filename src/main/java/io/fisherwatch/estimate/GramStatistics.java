@@ -13,7 +13,8 @@ import java.util.Arrays;
  *   <li>Effective rank: tr(F)²/tr(F²), biased up by about tr(F²)'s squared coefficient of
  *       variation.
  *   <li>Largest eigenvalue: that of G/K less its first-order bias, l₁(1 − (1/K)Σ lⱼ/(l₁ − lⱼ)) over
- *       j &gt; 1 (Lawley 1956); it needs {@value #LEAST_FOR_EIGENVALUES} probes, all compared.
+ *       j &gt; 1 (Lawley 1956), kept within the bounds that follow, since the correction fails
+ *       where eigenvalues meet; it needs {@value #LEAST_FOR_EIGENVALUES} probes, all compared.
  *   <li>Bounds on it from the moments, estimates as these are: tr(F²)/tr(F) and √tr(F²).
  * </ul>
  */
@@ -85,7 +86,7 @@ public final class GramStatistics {
     return jackknife(this::effectiveRank);
   }
 
-  /** The largest eigenvalue of F; NaN with too few probes or where the correction fails. */
+  /** The largest eigenvalue of F; NaN with too few probes, or of no F. */
   public double topEigenvalue() {
     return topEigenvalue(-1);
   }
@@ -127,8 +128,9 @@ public final class GramStatistics {
     for (int j = 1; j < probes; j++) {
       bias += eigenvalues[j] / (top - eigenvalues[j]);
     }
-    double corrected = top * (1 - bias / probes);
-    return corrected > 0 ? corrected : Double.NaN;
+    double square = pairs(left, (a, b) -> gram[a][b] * gram[a][b]);
+    double corrected = Double.isFinite(bias) ? top * (1 - bias / probes) : 0;
+    return Math.max(square / trace(left), Math.min(corrected, Math.sqrt(square)));
   }
 
   private static int skip(int index, int left) {

@@ -146,4 +146,103 @@ class AccumulatorsTest {
     assertThat(histogram.density()).containsEntry("zero", 0.75).containsEntry("0", 0.25);
     assertThat(FloatHistogram.empty().quantile(0.5)).isNaN();
   }
+
+  @Test
+  void studentT_goldenQuantiles_agree() throws IOException {
+    for (JsonNode c : golden("misc.json").get("t_quantiles")) {
+      double level = c.get("level").asDouble();
+      double found = StudentT.quantile(c.get("nu").asDouble(), (1 + level) / 2);
+      double expected = c.get("t").asDouble();
+      assertThat(found).isCloseTo(expected, within(1e-10 * expected));
+    }
+    assertThat(StudentT.quantile(5, 0.1)).isEqualTo(-StudentT.quantile(5, 0.9));
+  }
+
+  @Test
+  void nestedMoments_golden_agree() throws IOException {
+    int checked = 0;
+    for (JsonNode c : golden("streaming.json").get("cases")) {
+      if (!c.get("type").asText().equals("nested")) {
+        continue;
+      }
+      NestedMoments nested = new NestedMoments();
+      boolean allMeasured = true;
+      for (int i = 0; i < c.get("batches").size(); i++) {
+        double[] probes = doubles(c.get("batches").get(i));
+        double mean = java.util.Arrays.stream(probes).sum() / probes.length;
+        double squares = java.util.Arrays.stream(probes).map(x -> (x - mean) * (x - mean)).sum();
+        allMeasured &= probes.length > 1;
+        nested.add(mean, squares / (probes.length - 1) / probes.length, 1);
+        JsonNode report = c.get("after_each_batch").get(i).get("report");
+        assertThat(nested.means().mean())
+            .isCloseTo(report.get("mean").asDouble(), within(1e-12 * Math.abs(mean)));
+        if (c.get("name").asText().equals("large_offset") || report.get("se").isNull()) {
+          continue;
+        }
+        double error = report.get("se").asDouble();
+        assertThat(nested.means().standardError()).isCloseTo(error, within(1e-9 * error));
+        if (allMeasured) {
+          double between = report.get("var_between_raw").asDouble();
+          double variance = report.get("var_batch_means").asDouble();
+          assertThat(nested.betweenVariance()).isCloseTo(between, within(1e-9 * variance));
+        }
+        JsonNode interval = report.get("ci_log");
+        if (interval != null && !interval.isNull() && error > 0) {
+          double high = nested.means().mean() * Math.exp(nested.logHalfWidth(0.95));
+          assertThat(high).isCloseTo(interval.get(1).asDouble(), within(1e-9 * high));
+          checked++;
+        }
+      }
+    }
+    assertThat(checked).isGreaterThan(10);
+  }
+
+  private static double[] doubles(JsonNode array) {
+    double[] values = new double[array.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = array.get(i).asDouble();
+    }
+    return values;
+  }
+
+  /**
+   * The worst case that theory leaves: values as χ² of one degree of freedom, of variation √2. From
+   * 64 batches on 95 % intervals hold 92 to 98 %, below that what was measured elsewhere: 91, 91
+   * and 92 % of 4, 8 and 16.
+   */
+  @Test
+  void logHalfWidth_worstVariation_coversAsStated() {
+    java.util.Random random = new java.util.Random(11);
+    int repetitions = 4000;
+    int[] batches = {4, 8, 16, 64, 256};
+    double[] least = {0.90, 0.90, 0.90, 0.92, 0.92};
+    for (int b = 0; b < batches.length; b++) {
+      int covered = 0;
+      for (int repetition = 0; repetition < repetitions; repetition++) {
+        NestedMoments nested = new NestedMoments();
+        for (int batch = 0; batch < batches[b]; batch++) {
+          double normal = random.nextGaussian();
+          nested.add(normal * normal, Double.NaN, 1);
+        }
+        covered += Math.abs(Math.log(nested.means().mean())) <= nested.logHalfWidth(0.95) ? 1 : 0;
+      }
+      double share = (double) covered / repetitions;
+      assertThat(share).as("%d batches", batches[b]).isBetween(least[b] - 0.01, 0.98);
+    }
+  }
+
+  @Test
+  void nestedMoments_merged_areTheWhole() {
+    NestedMoments whole = new NestedMoments();
+    NestedMoments left = new NestedMoments();
+    NestedMoments right = new NestedMoments();
+    for (int i = 0; i < 30; i++) {
+      (i < 11 ? left : right).add(2 + Math.sin(i), 0.1 + 0.01 * i, 1 + i % 3);
+      whole.add(2 + Math.sin(i), 0.1 + 0.01 * i, 1 + i % 3);
+    }
+    left.merge(right);
+    assertThat(left.probeShare()).isCloseTo(whole.probeShare(), within(1e-12));
+    assertThat(left.means().standardError())
+        .isCloseTo(whole.means().standardError(), within(1e-12));
+  }
 }

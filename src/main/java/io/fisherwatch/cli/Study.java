@@ -1,0 +1,242 @@
+package io.fisherwatch.cli;
+
+import io.fisherwatch.demo.Digits;
+import io.fisherwatch.djl.TorchRuntime;
+import io.fisherwatch.djl.TorchTrainer;
+import io.fisherwatch.likelihood.Distribution;
+import io.fisherwatch.likelihood.Likelihood;
+import io.fisherwatch.monitor.Batch;
+import io.fisherwatch.monitor.Budget;
+import io.fisherwatch.monitor.EstimatorKind;
+import io.fisherwatch.monitor.EstimatorSettings;
+import io.fisherwatch.monitor.FixedEstimate;
+import io.fisherwatch.monitor.LayerMap;
+import io.fisherwatch.monitor.Progress;
+import io.fisherwatch.runtime.Model;
+import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.runtime.OutputSelector;
+import io.fisherwatch.safetensors.Dtype;
+import io.fisherwatch.safetensors.HostTensor;
+import io.fisherwatch.safetensors.SafetensorsReader;
+import io.fisherwatch.snapshot.Estimate;
+import io.fisherwatch.snapshot.Figures;
+import io.fisherwatch.snapshot.LayerFigures;
+import io.fisherwatch.snapshot.TraceFigure;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Random;
+import java.util.TreeMap;
+
+/** The networks of the study, and what estimators make of them. */
+final class Study implements AutoCloseable {
+
+  private static final int EXAMPLES = 48;
+  private static final int STEPS = 600;
+  private static final int TRAINING_BATCH = 64;
+  private static final double RATE = 3e-3;
+
+  private final TorchRuntime runtime;
+  private final Digits digits;
+  private final Path scratch;
+
+  Study(TorchRuntime runtime, Path scratch) throws IOException {
+    this.runtime = runtime;
+    this.digits = Digits.load();
+    this.scratch = scratch;
+  }
+
+  /** An estimator in a table, with the passes over the batch that it makes for F. */
+  record Entry(
+      String name,
+      int passes,
+      EstimatorKind kind,
+      int rank,
+      int probes,
+      int microBatch,
+      Distribution distribution) {
+
+    EstimatorSettings settings(long seed) {
+      return new EstimatorSettings(
+          kind,
+          OptionalInt.of(rank),
+          OptionalInt.of(probes),
+          OptionalInt.of(microBatch),
+          distribution,
+          seed,
+          EnumSet.of(Estimate.FISHER),
+          Budget.NONE);
+    }
+  }
+
+  /**
+   * How an estimator did over many seeds.
+   *
+   * @param bias mean relative error of the trace of F, in its standard errors
+   * @param traceError root mean square relative error of the trace of F
+   * @param diagonalError mean absolute error of the diagonal, summed, over the trace
+   * @param seconds median time of one estimate, everything that it gives included
+   */
+  record Score(double bias, double traceError, double diagonalError, double seconds) {}
+
+  /** A network at one stage with what is exactly so. */
+  record Subject(
+      String name, int classes, boolean trained, Path graph, Optional<Path> weights, Batch batch) {
+
+    /** Its name in a table. */
+    String title() {
+      return name + (trained ? ", trained" : ", untrained");
+    }
+  }
+
+  /** An estimate's figures and its diagonal of F. */
+  record Made(Figures figures, Map<String, HostTensor> diagonal, double seconds) {}
+
+  /** A network as it is before training. */
+  Subject untrained(String name, int classes) throws IOException {
+    Path graph = scratch.resolve(name + ".pt");
+    try (InputStream in = Study.class.getResourceAsStream("study/" + name + ".pt")) {
+      if (in == null) {
+        throw new IllegalStateException("study/" + name + ".pt is missing from the jar");
+      }
+      Files.copy(in, graph, StandardCopyOption.REPLACE_EXISTING);
+    }
+    int[] test = java.util.Arrays.copyOf(digits.test(), EXAMPLES);
+    Batch batch =
+        new Batch(
+            List.of(digits.pixels(test)), Optional.of(labels(classes, test)), Optional.empty());
+    return new Subject(name, classes, false, graph, Optional.empty(), batch);
+  }
+
+  /** The same network after training, with a fixed seed. */
+  Subject trained(Subject subject) throws IOException, ModelException {
+    Path weights = scratch.resolve(subject.name() + ".safetensors");
+    int[] train = digits.train();
+    Random random = new Random(1);
+    try (TorchTrainer trainer = TorchTrainer.load(runtime, subject.graph())) {
+      for (int step = 0; step < STEPS; step++) {
+        int[] rows = random.ints(TRAINING_BATCH, 0, train.length).map(i -> train[i]).toArray();
+        trainer.step(List.of(digits.pixels(rows)), labels(subject.classes(), rows), RATE);
+      }
+      try (OutputStream out = Files.newOutputStream(weights)) {
+        trainer.writeWeights(out);
+      }
+    }
+    return new Subject(
+        subject.name(),
+        subject.classes(),
+        true,
+        subject.graph(),
+        Optional.of(weights),
+        subject.batch());
+  }
+
+  /** Digits modulo a few classes; of a thousand classes, a hundred to each digit. */
+  private HostTensor labels(int classes, int... rows) {
+    ByteBuffer data = ByteBuffer.allocate(rows.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int row : rows) {
+      int digit = digits.label(row);
+      data.putLong(classes > 10 ? digit * (classes / 10) + row % (classes / 10) : digit % classes);
+    }
+    return HostTensor.of(Dtype.I64, new long[] {rows.length}, data.flip());
+  }
+
+  /** Loads a subject's model. */
+  Model load(Subject subject) throws ModelException {
+    Model model = runtime.load(subject.graph(), OutputSelector.FIRST);
+    if (subject.weights().isPresent()) {
+      model.replaceWeights(subject.weights().get(), Optional.empty());
+    }
+    return model;
+  }
+
+  /** Makes one estimate. */
+  Made estimate(Model model, Subject subject, EstimatorSettings settings)
+      throws IOException, ModelException {
+    long start = System.nanoTime();
+    LayerMap layers = LayerMap.of(model.parameters(), List.of());
+    try (FixedEstimate estimate =
+        new FixedEstimate(model, Likelihood.categorical(), layers, settings, Progress.NONE)) {
+      estimate.add(subject.batch());
+      Figures figures = estimate.figures();
+      double seconds = (System.nanoTime() - start) / 1e9;
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      estimate.writeDiagonals(out);
+      return new Made(figures, SafetensorsReader.decode(out.toByteArray(), "diagonals"), seconds);
+    }
+  }
+
+  /** Compares an estimator with what is exact, over many seeds. */
+  Score score(Model model, Subject subject, Made exact, Entry entry, int seeds)
+      throws IOException, ModelException {
+    double trace = trace(exact);
+    double[] errors = new double[seeds];
+    double[] seconds = new double[seeds];
+    double squares = 0;
+    double diagonal = 0;
+    for (int seed = 0; seed < seeds; seed++) {
+      Made made = estimate(model, subject, entry.settings(seed));
+      errors[seed] = (trace(made) - trace) / trace;
+      seconds[seed] = made.seconds();
+      squares += errors[seed] * errors[seed];
+      diagonal += distance(made.diagonal(), exact.diagonal()) / trace;
+    }
+    double mean = java.util.Arrays.stream(errors).sum() / seeds;
+    double deviation = Math.sqrt(Math.max(0, squares / seeds - mean * mean) / (seeds - 1));
+    java.util.Arrays.sort(seconds);
+    return new Score(
+        deviation > 1e-9 ? mean / deviation : 0,
+        Math.sqrt(squares / seeds),
+        diagonal / seeds,
+        seconds[seeds / 2]);
+  }
+
+  static double trace(Made made) {
+    return trace(made.figures().total(), Estimate.FISHER);
+  }
+
+  static double trace(LayerFigures layer, Estimate estimate) {
+    TraceFigure figure = layer.traces().get(estimate);
+    if (figure == null) {
+      throw new IllegalStateException(estimate.label() + " of " + layer.layer() + " is missing");
+    }
+    return figure.trace().value();
+  }
+
+  private static double distance(Map<String, HostTensor> a, Map<String, HostTensor> b) {
+    double sum = 0;
+    for (Map.Entry<String, HostTensor> entry : new TreeMap<>(a).entrySet()) {
+      double[] ours = entry.getValue().toDoubles();
+      HostTensor other = b.get(entry.getKey());
+      if (other == null) {
+        throw new IllegalStateException(entry.getKey() + " has no exact diagonal");
+      }
+      double[] theirs = other.toDoubles();
+      for (int i = 0; i < ours.length; i++) {
+        sum += Math.abs(ours[i] - theirs[i]);
+      }
+    }
+    return sum;
+  }
+
+  @Override
+  public void close() throws IOException {
+    try (var files = Files.list(scratch)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(scratch);
+  }
+}
