@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -36,6 +37,9 @@ final class StudyCommand implements Callable<Integer> {
   @Option(names = "--seeds", defaultValue = "40", description = "Repetitions of each estimate.")
   private int seeds;
 
+  @Option(names = "--only", description = "One network alone: digits-2, digits-10, tokens, …")
+  private @Nullable String only;
+
   @Override
   public Integer call() throws IOException, ModelException, UsageException {
     if (seeds < 2) {
@@ -47,6 +51,9 @@ final class StudyCommand implements Callable<Integer> {
     try (TorchRuntime runtime = TorchRuntime.open("cpu", 0);
         Study study = new Study(runtime, Files.createTempDirectory("fisherwatch-study"))) {
       for (Study.Subject subject : subjects(study)) {
+        if (only != null && !only.equals(subject.name())) {
+          continue;
+        }
         System.err.println("study: " + subject.title());
         one(study, subject, findings, errors);
       }

@@ -10,6 +10,11 @@ final class CategoricalCore implements Core {
 
   private static final double TIE = 1e-8;
 
+  /** Up to this many classes all parts of a rest have signs of their own, beyond it a few. */
+  private static final int FEW_CLASSES = 16;
+
+  private static final int SPLIT = 4;
+
   private final Softmax softmax;
   private final Eigenpairs eigenpairs;
 
@@ -124,6 +129,27 @@ final class CategoricalCore implements Core {
       }
     }
     balance(u);
+  }
+
+  @Override
+  public void rest(int r, Probe probe, double[] u) {
+    int rank = rank();
+    int to = softmax.classes <= FEW_CLASSES ? rank : Math.min(rank, r + SPLIT);
+    if (to < rank) {
+      remainder(to, probe, u);
+    } else {
+      Arrays.fill(u, 0);
+    }
+    for (int k = r; k < to; k++) {
+      double[] v = eigenpairs.vector(k);
+      double factor = eigenpairs.root(k) * probe.next();
+      for (int i = 0; i < u.length; i++) {
+        u[i] += factor * v[i];
+      }
+    }
+    if (r < to) {
+      balance(u);
+    }
   }
 
   @Override

@@ -62,6 +62,13 @@ public interface Core {
    */
   void remainder(int r, Probe probe, double[] u);
 
+  /**
+   * Another probe of what is left of M once its first r parts are taken off, of less variance: the
+   * next parts each with a sign of its own (all of them if they are few), and the {@link
+   * #remainder} of the others. With r = 0 a probe of M itself. Exactly zero if nothing is left.
+   */
+  void rest(int r, Probe probe, double[] u);
+
   /** e_y − p for a label y drawn from p; E uuᵀ = M. */
   void sampledLabel(Probe probe, double[] u);
 

@@ -123,6 +123,11 @@ abstract class DiagonalCore implements Core {
   }
 
   @Override
+  public final void rest(int r, Probe probe, double[] u) {
+    remainder(r, probe, u);
+  }
+
+  @Override
   public final void sampledUpper(Probe probe, double[] u) {
     sampledLabel(probe, u);
   }

@@ -138,7 +138,7 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
     void deflated(int rank) {
       if (rank == 0) {
         estimated.removeAll(EnumSet.of(LOWER, LOWER_GAP));
-        random(EnumSet.of(FISHER, UPPER), (core, label, probe, u) -> Split.fill(core, probe, u));
+        random(EnumSet.of(FISHER, UPPER), (core, label, probe, u) -> core.rest(0, probe, u));
       }
       for (int k = 0; k < rank; k++) {
         int part = k;
@@ -149,7 +149,7 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
       if (rank > 0 && rank < mostParts) {
         random(
             EnumSet.of(FISHER, UPPER, LOWER_GAP),
-            (core, label, probe, u) -> core.remainder(rank, probe, u));
+            (core, label, probe, u) -> core.rest(rank, probe, u));
       }
       if (gapped) {
         rankOne(EnumSet.of(UPPER, UPPER_GAP), (core, label, probe, u) -> core.upperGap(u));

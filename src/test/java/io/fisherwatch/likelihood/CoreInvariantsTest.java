@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class CoreInvariantsTest {
 
@@ -105,6 +107,46 @@ class CoreInvariantsTest {
       assertThat(sum.value()).isCloseTo(0, org.assertj.core.data.Offset.offset(1e-16));
       core.remainder(core.rank(), Probe.of(Distribution.RADEMACHER, 1), u);
       assertThat(u).containsOnly(0);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"5, 0", "5, 1", "5, 3", "24, 0", "24, 1", "24, 6"})
+  void rest_manyProbes_hasTheCovarianceOfWhatIsLeft(int classes, int parts) {
+    double[] logits = new double[classes];
+    for (int i = 0; i < classes; i++) {
+      logits[i] = 2 * Math.sin(1.7 * i);
+    }
+    Core core = Likelihood.categorical().core(logits);
+    double[][] expected = new double[classes][classes];
+    double[] u = new double[classes];
+    for (int k = parts; k < core.rank(); k++) {
+      core.part(k, u);
+      for (int i = 0; i < classes; i++) {
+        for (int j = 0; j < classes; j++) {
+          expected[i][j] += u[i] * u[j];
+        }
+      }
+    }
+    int draws = 20_000;
+    double[][] sum = new double[classes][classes];
+    double[][] squares = new double[classes][classes];
+    for (int draw = 0; draw < draws; draw++) {
+      core.rest(parts, Probe.of(Distribution.RADEMACHER, 3, draw), u);
+      for (int i = 0; i < classes; i++) {
+        for (int j = 0; j < classes; j++) {
+          double product = u[i] * u[j];
+          sum[i][j] += product;
+          squares[i][j] += product * product;
+        }
+      }
+    }
+    for (int i = 0; i < classes; i++) {
+      for (int j = 0; j < classes; j++) {
+        double mean = sum[i][j] / draws;
+        double error = Math.sqrt(Math.max(0, squares[i][j] / draws - mean * mean) / draws);
+        assertThat(Math.abs(mean - expected[i][j])).isLessThan(4 * error + 1e-12);
+      }
     }
   }
 
