@@ -36,6 +36,9 @@ final class BatchEstimator {
   /** Probes that are spent on one batch to reach a target, at most. */
   private static final int MOST_PROBES = 1024;
 
+  /** Degrees of freedom below which a variance is not trusted to say that a target is reached. */
+  private static final double LEAST_FREEDOM = 8;
+
   /** Word of a key that no term has: it draws the micro-batches that get a second probe. */
   private static final long PAIRING = -1;
 
@@ -272,9 +275,8 @@ final class BatchEstimator {
       double wished = target.getAsDouble();
       int probes = plan.probes();
       firstDraw = probes + 1; // the second one of a pair has been drawn
-      double error = tally.relativeError(Quantity.FISHER, 0);
-      while (error > wished && probes < MOST_PROBES) {
-        double factor = error / wished;
+      while (!isReached(wished) && probes < MOST_PROBES) {
+        double factor = tally.relativeError(Quantity.FISHER, 0) / wished;
         int wanted = (int) Math.min(MOST_PROBES, Math.ceil(1.1 * probes * factor * factor));
         draws = Math.max(2, Math.min(wanted - probes, 7 * probes));
         double share = (double) draws / (probes + draws);
@@ -287,9 +289,16 @@ final class BatchEstimator {
         tally = before;
         firstDraw += draws;
         probes += draws;
-        error = tally.relativeError(Quantity.FISHER, 0);
       }
       plan = new Plan(plan.rank(), probes, plan.microBatch(), plan.pairEvery(), plan.reason());
+    }
+
+    /** An error of few degrees of freedom may be small by chance, and is not trusted. */
+    private boolean isReached(double wished) {
+      double variance = tally.variance(Quantity.FISHER, 0);
+      return variance == 0
+          || (tally.relativeError(Quantity.FISHER, 0) <= wished
+              && tally.freedom(Quantity.FISHER, 0) >= LEAST_FREEDOM);
     }
 
     /** The micro-batches of one lane, in a row. */

@@ -18,6 +18,9 @@ final class FixedPlanning implements Planning {
   /** With a target, one micro-batch in so many gets a second probe at first. */
   private static final int PAIR_EVERY = 4;
 
+  /** Fewer pairs say too little of the variance, which a few ambiguous examples may make. */
+  private static final int ENOUGH_PAIRS = 32;
+
   private static final int PROBES = 2;
   private static final int WHOLE_BATCH_PROBES = 8;
 
@@ -73,7 +76,7 @@ final class FixedPlanning implements Planning {
       return new Plan(rank, settings.probes().getAsInt(), microBatch, 0, why + "; probes as given");
     }
     if (target.isPresent()) {
-      boolean many = examples / microBatch >= 2 * PAIR_EVERY;
+      boolean many = examples / microBatch >= PAIR_EVERY * ENOUGH_PAIRS;
       String until = why + "; probes until the target of " + target.getAsDouble();
       return new Plan(rank, many ? 1 : PROBES, microBatch, many ? PAIR_EVERY : 0, until);
     }
