@@ -5,6 +5,7 @@ import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.djl.TorchTrainer;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.likelihood.Likelihood;
+import io.fisherwatch.likelihood.Probe;
 import io.fisherwatch.monitor.Batch;
 import io.fisherwatch.monitor.Budget;
 import io.fisherwatch.monitor.EstimatorKind;
@@ -31,12 +32,12 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Random;
 import java.util.TreeMap;
 
 /** The networks of the study, and what estimators make of them. */
@@ -46,6 +47,7 @@ final class Study implements AutoCloseable {
   private static final int STEPS = 600;
   private static final int TRAINING_BATCH = 64;
   private static final double RATE = 3e-3;
+  private static final long TRAINING_SEED = 1;
 
   private final TorchRuntime runtime;
   private final Digits digits;
@@ -112,7 +114,7 @@ final class Study implements AutoCloseable {
       }
       Files.copy(in, graph, StandardCopyOption.REPLACE_EXISTING);
     }
-    int[] test = java.util.Arrays.copyOf(digits.test(), EXAMPLES);
+    int[] test = Arrays.copyOf(digits.test(), EXAMPLES);
     Batch batch =
         new Batch(
             List.of(digits.pixels(test)), Optional.of(labels(classes, test)), Optional.empty());
@@ -123,10 +125,11 @@ final class Study implements AutoCloseable {
   Subject trained(Subject subject) throws IOException, ModelException {
     Path weights = scratch.resolve(subject.name() + ".safetensors");
     int[] train = digits.train();
-    Random random = new Random(1);
     try (TorchTrainer trainer = TorchTrainer.load(runtime, subject.graph())) {
       for (int step = 0; step < STEPS; step++) {
-        int[] rows = random.ints(TRAINING_BATCH, 0, train.length).map(i -> train[i]).toArray();
+        Probe draw = Probe.of(Distribution.RADEMACHER, TRAINING_SEED, step);
+        int[] rows = new int[TRAINING_BATCH];
+        Arrays.setAll(rows, any -> train[(int) (draw.uniform() * train.length)]);
         trainer.step(List.of(digits.pixels(rows)), labels(subject.classes(), rows), RATE);
       }
       try (OutputStream out = Files.newOutputStream(weights)) {
@@ -192,9 +195,9 @@ final class Study implements AutoCloseable {
       squares += errors[seed] * errors[seed];
       diagonal += distance(made.diagonal(), exact.diagonal()) / trace;
     }
-    double mean = java.util.Arrays.stream(errors).sum() / seeds;
+    double mean = Arrays.stream(errors).sum() / seeds;
     double deviation = Math.sqrt(Math.max(0, squares / seeds - mean * mean) / (seeds - 1));
-    java.util.Arrays.sort(seconds);
+    Arrays.sort(seconds);
     return new Score(
         deviation > 1e-9 ? mean / deviation : 0,
         Math.sqrt(squares / seeds),
