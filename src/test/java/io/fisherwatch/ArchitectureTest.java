@@ -37,6 +37,7 @@ class ArchitectureTest {
           Map.entry("runtime", Set.of("safetensors")),
           Map.entry(
               "monitor", Set.of("snapshot", "likelihood", "estimate", "runtime", "safetensors")),
+          Map.entry("state", Set.of("snapshot", "safetensors")),
           Map.entry("event", Set.of("safetensors")),
           Map.entry("djl", Set.of("runtime", "safetensors")),
           Map.entry("kafka", Set.of("event")),
@@ -46,6 +47,7 @@ class ArchitectureTest {
               "agent",
               Set.of(
                   "snapshot",
+                  "state",
                   "likelihood",
                   "estimate",
                   "runtime",
@@ -71,6 +73,7 @@ class ArchitectureTest {
                   "runtime",
                   "safetensors",
                   "snapshot",
+                  "state",
                   "web")));
 
   private static final JavaClasses HOUSE =

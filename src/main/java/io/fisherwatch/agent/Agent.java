@@ -1,14 +1,14 @@
 package io.fisherwatch.agent;
 
 import io.fisherwatch.djl.TorchRuntime;
-import io.fisherwatch.event.Disposition;
+import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventListener;
-import io.fisherwatch.event.EventType;
 import io.fisherwatch.kafka.KafkaEventSource;
 import io.fisherwatch.prometheus.AgentMetrics;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
+import io.fisherwatch.state.StateStore;
 import io.fisherwatch.web.WebServer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,7 +17,9 @@ import java.time.Clock;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,9 +32,11 @@ public final class Agent implements AutoCloseable {
   private final TorchRuntime runtime;
   private final SnapshotBoard board;
   private final AgentMetrics metrics;
+  private final Partitions partitions;
   private final EventDispatcher dispatcher;
   private final KafkaEventSource source;
   private final WebServer web;
+  private volatile @Nullable UnusableStateException failure;
 
   private Agent(AgentConfig config) throws IOException, ModelException {
     scratch = Files.createTempDirectory("fisherwatch");
@@ -46,9 +50,29 @@ public final class Agent implements AutoCloseable {
             scratch,
             runtime,
             config.estimate().settings(),
-            config.estimate().upkeep(),
-            config.estimate().decay());
-    dispatcher = new EventDispatcher(workshop, board, config.endedRetention(), Clock.systemUTC());
+            config.estimate().upkeep(config.state().directory().isPresent()),
+            config.estimate().decay(),
+            new Residents(config.residentModels()));
+    Clock clock = Clock.systemUTC();
+    StateStore store =
+        config
+            .state()
+            .directory()
+            .map(directory -> new StateStore(directory, config.kafka().groupId()))
+            .orElse(null);
+    long interval = config.state().interval().toNanos();
+    StateKeeper keeper =
+        new StateKeeper(board, interval, System::nanoTime, metrics::snapshotWritten);
+    partitions = new Partitions(workshop, board, clock, store, keeper, metrics::restore);
+    metrics.watch(partitions::stateBytes, () -> partitions.owned().size());
+    dispatcher =
+        new EventDispatcher(
+            partitions,
+            workshop,
+            board,
+            config.endedRetention(),
+            config.estimate().latestOnly(),
+            clock);
     source = new KafkaEventSource(config.kafka());
     web = WebServer.start(config.web(), board, dispatcher, metrics.handler(), this::notReadyReason);
   }
@@ -69,14 +93,41 @@ public final class Agent implements AutoCloseable {
     return agent;
   }
 
-  /** Handles events until {@link #stop()}. */
+  /**
+   * Handles events until {@link #stop()}.
+   *
+   * @throws UnusableStateException if a partition's state is there but cannot be used
+   */
   public void run() {
     source.run(
         dispatcher,
         new EventListener() {
           @Override
-          public void ended(EventType type, Disposition outcome, double seconds) {
-            metrics.eventEnded(type.label(), outcome.label(), seconds);
+          public void ended(EndedEvent event) {
+            if (partitions.ended(event)) {
+              metrics.eventEnded(event.type().label(), event.outcome().label(), event.seconds());
+            }
+          }
+
+          @Override
+          public OptionalLong resumeAt(String topic, int partition) {
+            try {
+              return partitions.assigned(topic, partition);
+            } catch (UnusableStateException e) {
+              failure = e;
+              source.stop();
+              throw e;
+            }
+          }
+
+          @Override
+          public void released(String topic, int partition) {
+            partitions.released(topic, partition);
+          }
+
+          @Override
+          public void lost(String topic, int partition) {
+            partitions.lost(topic, partition);
           }
 
           @Override
@@ -84,6 +135,10 @@ public final class Agent implements AutoCloseable {
             metrics.lag(records);
           }
         });
+    UnusableStateException unusable = failure;
+    if (unusable != null) {
+      throw unusable;
+    }
   }
 
   /** Ends {@link #run()} once the event in hand is done. */
@@ -119,7 +174,7 @@ public final class Agent implements AutoCloseable {
   @Override
   public void close() throws IOException {
     web.close();
-    dispatcher.close();
+    partitions.close();
     metrics.close();
     runtime.close();
     try (Stream<Path> files = Files.walk(scratch)) {

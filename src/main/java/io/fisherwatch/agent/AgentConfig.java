@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
@@ -27,6 +28,8 @@ import java.util.OptionalInt;
  * @param historyPoints points kept of each run
  * @param endedRetention how long a run that ended is shown
  * @param maxSeries series of runs in one scrape at most
+ * @param residentModels models on the device at the same time at most
+ * @param state where running state is kept
  */
 public record AgentConfig(
     KafkaSettings kafka,
@@ -37,11 +40,21 @@ public record AgentConfig(
     WebSettings web,
     int historyPoints,
     Duration endedRetention,
-    int maxSeries) {
+    int maxSeries,
+    int residentModels,
+    StateConfig state) {
 
   public AgentConfig {
     roots = List.copyOf(roots);
   }
+
+  /**
+   * Where running state is kept.
+   *
+   * @param directory the folder; empty for nowhere
+   * @param interval between snapshots at least
+   */
+  public record StateConfig(Optional<Path> directory, Duration interval) {}
 
   /**
    * How to estimate.
@@ -58,6 +71,7 @@ public record AgentConfig(
    * @param cvEvery batches between measurements of the plain probe's variation; 0 for never
    * @param diagonal whether the running diagonal is kept
    * @param densityEvery batches between looks at the diagonal's density
+   * @param latestOnly whether batches of weights that have been overtaken are skipped
    */
   public record EstimateConfig(
       EstimatorKind estimator,
@@ -71,7 +85,8 @@ public record AgentConfig(
       OptionalDouble secondsPerBatch,
       int cvEvery,
       boolean diagonal,
-      int densityEvery) {
+      int densityEvery,
+      boolean latestOnly) {
 
     EstimatorSettings settings() {
       EnumSet<Estimate> diagonals = EnumSet.noneOf(Estimate.class);
@@ -89,8 +104,8 @@ public record AgentConfig(
           new Budget(targetRelativeError, secondsPerBatch));
     }
 
-    FisherMonitor.Upkeep upkeep() {
-      return new FisherMonitor.Upkeep(cvEvery, densityEvery);
+    FisherMonitor.Upkeep upkeep(boolean planHeld) {
+      return new FisherMonitor.Upkeep(cvEvery, densityEvery, planHeld);
     }
   }
 }

@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -25,6 +26,8 @@ public final class ConfigLoader {
   /** Names of client properties whose values are nobody's business. */
   private static final String SECRET =
       ".*(password|secret|token|jaas|credential|ssl\\.[a-z]+\\.key).*";
+
+  private static final String PROCESS_ALL = "process-all";
 
   private final ConfigTree tree;
   private final AgentConfig config;
@@ -78,7 +81,9 @@ public final class ConfigLoader {
             tree.text("web.host", "127.0.0.1"), (int) tree.number("web.port", 8088, 0, 65535)),
         (int) tree.number("history.points", 2000, 4, 1_000_000),
         duration("runs.endedRetention", Duration.ofHours(24)),
-        (int) tree.number("metrics.maxSeries", 20_000, 100, 10_000_000));
+        (int) tree.number("metrics.maxSeries", 20_000, 100, 10_000_000),
+        (int) tree.number("runs.residentModels", 16, 1, 100_000),
+        state());
   }
 
   private KafkaSettings kafka() {
@@ -142,7 +147,30 @@ public final class ConfigLoader {
         limit("estimate.secondsPerBatch"),
         (int) tree.number("estimate.cvEvery", 20, 0, 1_000_000),
         tree.flag("estimate.diagonal", true),
-        (int) tree.number("estimate.densityEvery", 1, 1, 1_000_000));
+        (int) tree.number("estimate.densityEvery", 1, 1, 1_000_000),
+        latestOnly());
+  }
+
+  private boolean latestOnly() {
+    String policy = tree.text("estimate.whenBehind", PROCESS_ALL);
+    if (!policy.equals(PROCESS_ALL) && !policy.equals("latest")) {
+      tree.mistake("estimate.whenBehind", policy, "process-all or latest");
+    }
+    return policy.equals("latest");
+  }
+
+  private AgentConfig.StateConfig state() {
+    String directory = tree.text("state.directory", "state");
+    Duration interval = duration("state.interval", Duration.ofSeconds(30));
+    if (directory.equals("none")) {
+      return new AgentConfig.StateConfig(Optional.empty(), interval);
+    }
+    try {
+      return new AgentConfig.StateConfig(Optional.of(Path.of(directory)), interval);
+    } catch (InvalidPathException e) {
+      tree.mistake("state.directory", directory, "a path, or none");
+      return new AgentConfig.StateConfig(Optional.empty(), interval);
+    }
   }
 
   private OptionalInt microBatch() {
@@ -189,7 +217,7 @@ public final class ConfigLoader {
   }
 
   private Duration duration(String key, Duration otherwise) {
-    String value = tree.text(key, otherwise.toHours() + "h");
+    String value = tree.text(key, otherwise.toSeconds() + "s");
     try {
       Duration duration = Duration.parse("PT" + value.toUpperCase(Locale.ROOT));
       if (!duration.isNegative()) {
@@ -243,6 +271,10 @@ public final class ConfigLoader {
       case "web.port" -> Integer.toString(config.web().port());
       case "history.points" -> Integer.toString(config.historyPoints());
       case "runs.endedRetention" -> config.endedRetention().toSeconds() + "s";
+      case "runs.residentModels" -> Integer.toString(config.residentModels());
+      case "state.directory" -> config.state().directory().map(Path::toString).orElse("none");
+      case "state.interval" -> config.state().interval().toMillis() / 1000.0 + "s";
+      case "estimate.whenBehind" -> tree.text(key, PROCESS_ALL);
       case "metrics.maxSeries" -> Integer.toString(config.maxSeries());
       case "estimate.estimator" -> config.estimate().estimator().label();
       case "estimate.distribution" -> config.estimate().distribution().label();

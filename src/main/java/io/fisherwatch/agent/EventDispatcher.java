@@ -9,6 +9,7 @@ import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.event.RunEndedEvent;
 import io.fisherwatch.event.TrainingEvent;
 import io.fisherwatch.snapshot.DiagonalSource;
+import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -17,33 +18,52 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Iterator;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Hands every event to its run, and the run's new figures to the board. */
-final class EventDispatcher implements EventHandler, DiagonalSource, AutoCloseable {
+final class EventDispatcher implements EventHandler, DiagonalSource {
 
   private static final Logger LOG = LoggerFactory.getLogger(EventDispatcher.class);
 
-  private final Map<String, RunWatch> runs = new ConcurrentHashMap<>();
+  private final Partitions partitions;
   private final Workshop workshop;
   private final SnapshotBoard board;
   private final Duration endedRetention;
+  private final boolean latestOnly;
   private final Clock clock;
 
-  EventDispatcher(Workshop workshop, SnapshotBoard board, Duration endedRetention, Clock clock) {
+  /**
+   * @param latestOnly whether batches of weights that have been overtaken are skipped
+   */
+  EventDispatcher(
+      Partitions partitions,
+      Workshop workshop,
+      SnapshotBoard board,
+      Duration endedRetention,
+      boolean latestOnly,
+      Clock clock) {
+    this.partitions = partitions;
     this.workshop = workshop;
     this.board = board;
     this.endedRetention = endedRetention;
+    this.latestOnly = latestOnly;
     this.clock = clock;
   }
 
   @Override
   public Outcome handle(ReceivedEvent received) throws RejectedEventException {
     TrainingEvent event = received.event();
-    forgetEnded();
-    RunWatch run = runs.computeIfAbsent(event.run(), name -> new RunWatch(name, workshop, clock));
+    Optional<PartitionWatch> ours = partitions.find(received.topic(), received.partition());
+    if (ours.isEmpty()) {
+      return Outcome.SKIPPED; // lost in this moment: its next owner handles it
+    }
+    PartitionWatch partition = ours.get();
+    partition.begin();
+    forgetEnded(partition);
+    RunWatch run =
+        partition.runs().computeIfAbsent(event.run(), name -> new RunWatch(name, workshop, clock));
     if (run.isRepetition(event.origin().source(), event.origin().id())) {
       return Outcome.SKIPPED;
     }
@@ -51,9 +71,12 @@ final class EventDispatcher implements EventHandler, DiagonalSource, AutoCloseab
       run.checkpoint(checkpoint);
       LOG.debug("run {}: checkpoint of step {} in force", event.run(), checkpoint.step());
     } else if (event instanceof BatchEvent batch) {
-      board.published(run.batch(batch, received.partition(), received.offset()));
+      if (latestOnly && received.overtaken().getAsBoolean()) {
+        return Outcome.SKIPPED;
+      }
+      publish(partition, run.batch(batch, received.partition(), received.offset()));
     } else if (event instanceof RunEndedEvent end) {
-      run.end(end).ifPresent(board::published);
+      run.end(end).ifPresent(last -> publish(partition, last));
       LOG.info(
           "run {}: {} at step {}",
           event.run(),
@@ -63,13 +86,20 @@ final class EventDispatcher implements EventHandler, DiagonalSource, AutoCloseab
     return Outcome.PROCESSED;
   }
 
+  private void publish(PartitionWatch partition, RunSnapshot snapshot) {
+    if (!partition.isGone()) {
+      board.published(snapshot);
+    }
+  }
+
   /** Lets go of runs that ended long ago. */
-  void forgetEnded() {
+  private void forgetEnded(PartitionWatch partition) {
     Instant limit = clock.instant().minus(endedRetention);
-    for (Iterator<Map.Entry<String, RunWatch>> it = runs.entrySet().iterator(); it.hasNext(); ) {
-      Map.Entry<String, RunWatch> entry = it.next();
+    Iterator<Map.Entry<String, RunWatch>> entries = partition.runs().entrySet().iterator();
+    while (entries.hasNext()) {
+      Map.Entry<String, RunWatch> entry = entries.next();
       if (entry.getValue().endedAt().filter(end -> end.isBefore(limit)).isPresent()) {
-        it.remove();
+        entries.remove();
         entry.getValue().close();
         board.remove(entry.getKey());
       }
@@ -78,12 +108,7 @@ final class EventDispatcher implements EventHandler, DiagonalSource, AutoCloseab
 
   @Override
   public boolean writeTo(String run, OutputStream out) throws IOException {
-    RunWatch watch = runs.get(run);
-    return watch != null && watch.writeDiagonal(out);
-  }
-
-  @Override
-  public void close() {
-    runs.values().forEach(RunWatch::close);
+    Optional<RunWatch> watch = partitions.run(run);
+    return watch.isPresent() && watch.get().writeDiagonal(out);
   }
 }

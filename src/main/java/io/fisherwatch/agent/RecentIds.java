@@ -1,7 +1,9 @@
 package io.fisherwatch.agent;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 
 /** The last 10,000 events of a run, by source and id. For one thread. */
@@ -25,5 +27,22 @@ final class RecentIds {
       known.remove(order.removeFirst());
     }
     return false;
+  }
+
+  /** Source and id by turns, the oldest event first. */
+  List<String> list() {
+    List<String> list = new ArrayList<>(2 * order.size());
+    for (Id event : order) {
+      list.add(event.source);
+      list.add(event.id);
+    }
+    return list;
+  }
+
+  /** Remembers what {@link #list()} gave. */
+  void remember(List<String> list) {
+    for (int i = 0; i + 1 < list.size(); i += 2) {
+      seen(list.get(i), list.get(i + 1));
+    }
   }
 }

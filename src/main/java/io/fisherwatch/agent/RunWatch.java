@@ -1,26 +1,22 @@
 package io.fisherwatch.agent;
 
-import com.google.re2j.Pattern;
 import io.fisherwatch.event.BatchEvent;
 import io.fisherwatch.event.CheckpointEvent;
-import io.fisherwatch.event.FileReference;
-import io.fisherwatch.event.LayerRule;
-import io.fisherwatch.event.LikelihoodSpec;
-import io.fisherwatch.event.LogitsSelector;
+import io.fisherwatch.event.CloudEventCodec;
+import io.fisherwatch.event.EventMessage;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.event.RunEndedEvent;
-import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.monitor.Batch;
 import io.fisherwatch.monitor.FisherMonitor;
-import io.fisherwatch.monitor.LayerMap;
-import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
-import io.fisherwatch.runtime.OutputSelector;
+import io.fisherwatch.snapshot.Figures;
+import io.fisherwatch.snapshot.HistoryPoint;
 import io.fisherwatch.snapshot.RunSnapshot;
+import io.fisherwatch.state.RunRecord;
+import io.fisherwatch.state.StoredRun;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -31,15 +27,16 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One run: its model, its monitor, its attempts. Events come on one thread; the diagonal may be
- * asked for on others.
+ * One run: its attempts, its checkpoint in force, its figures. Events come on one thread; the
+ * diagonal and the state may be asked for on others.
  */
-final class RunWatch implements AutoCloseable {
+final class RunWatch implements AutoCloseable, Residents.Resident {
 
   private final String run;
   private final Workshop workshop;
   private final Clock clock;
   private final RecentIds recent = new RecentIds();
+  private final Residence residence;
 
   /** Held while the model works or is read. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -48,40 +45,76 @@ final class RunWatch implements AutoCloseable {
   private long step = -1;
   private long batchStep;
   private double checkpointTime;
-  private boolean ended;
   private @Nullable Instant endedAt;
   private @Nullable CheckpointEvent inForce;
   private @Nullable String refused;
-  private @Nullable String graphDigest;
+  private @Nullable RunSnapshot published;
 
-  /** Whether the model holds the weights that its graph came with. */
-  private boolean ownWeights;
+  /** Grows with every change; what a snapshot has of it is that of {@link #stored}. */
+  private long version;
 
-  private @Nullable Model model;
-  private @Nullable FisherMonitor monitor;
-  private @Nullable Path finalDiagonal;
+  private long storedVersion = -1;
+  private @Nullable StoredRun stored;
 
   RunWatch(String run, Workshop workshop, Clock clock) {
     this.run = run;
     this.workshop = workshop;
     this.clock = clock;
+    this.residence = new Residence(run, workshop, this);
+  }
+
+  /**
+   * Goes on from a snapshot.
+   *
+   * @param entry of the snapshot
+   * @param file in which its state lies
+   */
+  void restore(RunRecord record, StoredRun entry, Path file) throws RejectedEventException {
+    lock.lock();
+    try {
+      attempt = record.attempt();
+      step = record.step();
+      batchStep = record.batchStep();
+      checkpointTime = record.checkpointTimeSeconds();
+      endedAt = record.endedAtMillis().map(Instant::ofEpochMilli).orElse(null);
+      refused = record.refused().orElse(null);
+      published = record.snapshot().orElse(null);
+      recent.remember(record.recent());
+      if (record.checkpoint().isPresent()) {
+        EventMessage message = CloudEventCodec.structured(run, record.checkpoint().get());
+        inForce = (CheckpointEvent) CloudEventCodec.decode(message);
+      }
+      residence.restore(file, record.graphDigest(), figures());
+      stored = entry;
+      storedVersion = version;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Remembers an event and tells whether it had been here before. */
   boolean isRepetition(String source, String id) {
-    return recent.seen(source, id);
+    lock.lock();
+    try {
+      boolean known = recent.seen(source, id);
+      version += known ? 0 : 1;
+      return known;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Puts a checkpoint in force. */
   void checkpoint(CheckpointEvent event) throws RejectedEventException {
     lock.lock();
     try {
-      if (ended || event.step() < step) {
+      version++;
+      if (endedAt != null || event.step() < step) {
         beginAttempt();
       }
       step = event.step();
       try {
-        install(event);
+        residence.install(event, Optional.ofNullable(inForce), figures());
         refused = null;
         inForce = event;
         checkpointTime = seconds(event.origin().time().orElse(clock.instant()));
@@ -94,117 +127,29 @@ final class RunWatch implements AutoCloseable {
     }
   }
 
-  private void install(CheckpointEvent event) throws RejectedEventException {
-    GraphCache.Graph copy = workshop.graph(event.graph());
-    try {
-      Model next = isReusable(event, copy) ? model : null;
-      boolean loaded = next == null;
-      if (next == null) {
-        LogitsSelector logits = event.logits();
-        next =
-            workshop.loader().load(copy.file(), new OutputSelector(logits.index(), logits.key()));
-      }
-      replaceWeights(event, next, loaded);
-      if (loaded) {
-        closeModel();
-        model = next;
-        graphDigest = copy.sha256();
-      }
-      ownWeights = event.weights().isEmpty();
-      FisherMonitor watching = monitor;
-      if (watching == null || !isSameQuestion(event)) {
-        startMonitor(event, next);
-      } else {
-        watching.checkpoint(workshop.decay());
-      }
-    } catch (ModelException e) {
-      throw new RejectedEventException(e.code(), e.getMessage(), e);
-    }
-  }
-
-  private void replaceWeights(CheckpointEvent event, Model next, boolean loaded)
-      throws RejectedEventException, ModelException {
-    if (event.weights().isEmpty()) {
-      return;
-    }
-    FileReference weights = event.weights().get();
-    boolean replaced = false;
-    try {
-      next.replaceWeights(workshop.resolve(weights), weights.sha256());
-      replaced = true;
-    } finally {
-      if (loaded && !replaced) {
-        next.close();
-      }
-    }
-  }
-
-  /** A loaded graph serves again, unless its own weights are wanted and have been replaced. */
-  private boolean isReusable(CheckpointEvent event, GraphCache.Graph copy) {
-    return model != null && isSameGraph(event, copy) && (event.weights().isPresent() || ownWeights);
-  }
-
-  private boolean isSameGraph(CheckpointEvent event, GraphCache.Graph copy) {
-    CheckpointEvent before = inForce;
-    return before != null
-        && copy.sha256().equals(graphDigest)
-        && before.logits().equals(event.logits());
-  }
-
-  private boolean isSameQuestion(CheckpointEvent event) {
-    CheckpointEvent before = inForce;
-    return before != null
-        && before.likelihood().equals(event.likelihood())
-        && before.layers().equals(event.layers());
-  }
-
-  private void startMonitor(CheckpointEvent event, Model current) {
-    closeMonitor();
-    List<LayerMap.Rule> rules = event.layers().stream().map(RunWatch::rule).toList();
-    monitor =
-        new FisherMonitor(
-            current,
-            likelihood(event.likelihood()),
-            LayerMap.of(current.parameters(), rules),
-            workshop.settings(),
-            workshop.upkeep(),
-            System::nanoTime);
-  }
-
-  private static LayerMap.Rule rule(LayerRule rule) {
-    return new LayerMap.Rule(rule.name(), Pattern.compile(rule.match()));
-  }
-
-  private static Likelihood likelihood(LikelihoodSpec spec) {
-    return switch (spec.kind()) {
-      case "bernoulli" -> Likelihood.bernoulli();
-      case "gaussian" -> Likelihood.gaussian(spec.sigma().orElse(1));
-      default -> Likelihood.categorical();
-    };
-  }
-
   /** Estimates on a batch at the checkpoint in force and gives the run's new figures. */
   RunSnapshot batch(BatchEvent event, long partition, long offset) throws RejectedEventException {
     lock.lock();
     try {
-      if (ended) {
+      version++;
+      if (endedAt != null) {
         beginAttempt();
       }
       CheckpointEvent checkpoint = inForce;
-      Model current = model;
-      FisherMonitor watching = monitor;
       if (refused != null) {
         throw new RejectedEventException(
             "checkpoint-unavailable", "the run's latest checkpoint was refused (" + refused + ")");
       }
-      if (checkpoint == null || current == null || watching == null) {
+      if (checkpoint == null) {
         throw new RejectedEventException(
             "no-checkpoint", "no checkpoint of run '" + run + "' precedes this batch");
       }
-      Batch batch = BatchTensors.of(event, workshop).select(checkpoint, current);
+      wake(checkpoint);
+      Batch batch = BatchTensors.of(event, workshop).select(checkpoint, residence.model());
+      FisherMonitor watching = residence.monitor();
       watching.observe(batch, event.step(), run.hashCode(), partition, offset);
       batchStep = event.step();
-      return snapshot(watching);
+      return publish(watching);
     } catch (ModelException e) {
       throw new RejectedEventException(e.code(), e.getMessage(), e);
     } finally {
@@ -212,25 +157,41 @@ final class RunWatch implements AutoCloseable {
     }
   }
 
+  private void wake(CheckpointEvent checkpoint) throws RejectedEventException {
+    try {
+      residence.wake(checkpoint, figures());
+    } catch (RejectedEventException e) {
+      throw new RejectedEventException(
+          "checkpoint-unavailable",
+          "the model has to be loaded again, but its checkpoint of step "
+              + checkpoint.step()
+              + " is not to be had any more ("
+              + e.code()
+              + ": "
+              + e.getMessage()
+              + ")",
+          e);
+    }
+  }
+
   /** Ends the run: its model goes, its figures and its diagonal stay for a while. */
   Optional<RunSnapshot> end(RunEndedEvent event) {
     lock.lock();
     try {
-      if (ended) {
+      version++;
+      if (endedAt != null) {
         beginAttempt();
       }
-      ended = true;
       endedAt = clock.instant();
       step = Math.max(step, event.step());
-      FisherMonitor watching = monitor;
-      Optional<RunSnapshot> last =
-          watching == null || watching.isEmpty()
-              ? Optional.empty()
-              : Optional.of(snapshot(watching));
-      if (watching != null) {
-        finalDiagonal = workshop.spool(watching::writeDiagonal).orElse(null);
+      Optional<RunSnapshot> last = Optional.empty();
+      if (residence.isLive() && !residence.isEmpty()) {
+        last = Optional.of(publish(residence.monitor()));
+      } else if (published != null && published.attempt() == attempt) {
+        published = published.asEnded(step);
+        last = Optional.of(published);
       }
-      closeModel();
+      residence.freeze(figures());
       inForce = null;
       return last;
     } finally {
@@ -242,7 +203,73 @@ final class RunWatch implements AutoCloseable {
   Optional<Instant> endedAt() {
     lock.lock();
     try {
-      return ended ? Optional.ofNullable(endedAt) : Optional.empty();
+      return Optional.ofNullable(endedAt);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What was published last. */
+  Optional<RunSnapshot> published() {
+    lock.lock();
+    try {
+      return Optional.ofNullable(published);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void leave() {
+    lock.lock();
+    try {
+      residence.freeze(figures());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * The run as it is now, for a snapshot.
+   *
+   * @param history of the run
+   */
+  RunCapture capture(List<HistoryPoint> history) throws IOException {
+    lock.lock();
+    try {
+      CheckpointEvent checkpoint = inForce;
+      long checkpointStep = checkpoint == null ? -1 : checkpoint.step();
+      if (version == storedVersion && stored != null) {
+        return RunCapture.unchanged(stored);
+      }
+      RunRecord record =
+          new RunRecord(
+              run,
+              attempt,
+              step,
+              batchStep,
+              checkpointTime,
+              Optional.ofNullable(endedAt).map(Instant::toEpochMilli),
+              Optional.ofNullable(refused),
+              Optional.ofNullable(checkpoint).map(CloudEventCodec::structuredText),
+              residence.graphDigest(),
+              recent.list(),
+              Optional.ofNullable(published));
+      return RunCapture.of(record, checkpointStep, version, residence.save(), history);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What was captured at a version is in a snapshot, its state in a file. */
+  void stored(long versionThen, StoredRun entry, Path file) {
+    lock.lock();
+    try {
+      storedVersion = versionThen;
+      stored = entry;
+      if (versionThen == version) {
+        residence.moved(file);
+      }
     } finally {
       lock.unlock();
     }
@@ -253,85 +280,52 @@ final class RunWatch implements AutoCloseable {
    * the run.
    */
   boolean writeDiagonal(OutputStream out) throws IOException {
-    Path file = diagonalFile();
-    if (file == null) {
-      return false;
-    }
-    try (InputStream in = Files.newInputStream(file)) {
-      in.transferTo(out);
-      return true;
-    } finally {
-      if (!file.equals(finalDiagonal)) {
-        Files.deleteIfExists(file);
-      }
-    }
-  }
-
-  private @Nullable Path diagonalFile() {
+    Optional<Path> file;
     lock.lock();
     try {
-      FisherMonitor watching = monitor;
-      return watching == null
-          ? finalDiagonal
-          : workshop.spool(watching::writeDiagonal).orElse(null);
+      file = workshop.spool(residence::writeDiagonal);
     } finally {
       lock.unlock();
     }
+    if (file.isEmpty()) {
+      return false;
+    }
+    try (InputStream in = Files.newInputStream(file.get())) {
+      in.transferTo(out);
+      return true;
+    } finally {
+      Files.deleteIfExists(file.get());
+    }
   }
 
-  private RunSnapshot snapshot(FisherMonitor watching) {
-    return new RunSnapshot(
-        run,
-        attempt,
-        step,
-        batchStep,
-        checkpointTime,
-        seconds(clock.instant()),
-        watching.effectiveBatches(),
-        watching.lagSteps(Math.max(step, batchStep)),
-        ended,
-        watching.figures());
+  private RunSnapshot publish(FisherMonitor watching) {
+    RunSnapshot next =
+        new RunSnapshot(
+            run,
+            attempt,
+            step,
+            batchStep,
+            checkpointTime,
+            seconds(clock.instant()),
+            watching.effectiveBatches(),
+            watching.lagSteps(Math.max(step, batchStep)),
+            endedAt != null,
+            watching.figures());
+    published = next;
+    return next;
+  }
+
+  private Optional<Figures> figures() {
+    return Optional.ofNullable(published).map(RunSnapshot::figures);
   }
 
   private void beginAttempt() {
     attempt++;
-    ended = false;
     endedAt = null;
     step = -1;
     refused = null;
     inForce = null;
-    closeModel();
-    deleteFinalDiagonal();
-  }
-
-  private void closeModel() {
-    closeMonitor();
-    Model current = model;
-    if (current != null) {
-      current.close();
-      model = null;
-      graphDigest = null;
-    }
-  }
-
-  private void closeMonitor() {
-    FisherMonitor watching = monitor;
-    if (watching != null) {
-      watching.close();
-      monitor = null;
-    }
-  }
-
-  private void deleteFinalDiagonal() {
-    Path file = finalDiagonal;
-    finalDiagonal = null;
-    if (file != null) {
-      try {
-        Files.deleteIfExists(file);
-      } catch (IOException e) {
-        throw new UncheckedIOException("the diagonal " + file + " cannot be removed", e);
-      }
-    }
+    residence.reset();
   }
 
   private static double seconds(Instant instant) {
@@ -342,8 +336,7 @@ final class RunWatch implements AutoCloseable {
   public void close() {
     lock.lock();
     try {
-      closeModel();
-      deleteFinalDiagonal();
+      residence.close();
     } finally {
       lock.unlock();
     }

@@ -22,6 +22,7 @@ import java.util.Optional;
  * @param settings how to estimate
  * @param upkeep what is done now and then only
  * @param decay factor on everything so far at a new checkpoint
+ * @param residents whose models are on the device
  */
 record Workshop(
     FileRoots roots,
@@ -30,7 +31,8 @@ record Workshop(
     ModelLoader loader,
     EstimatorSettings settings,
     FisherMonitor.Upkeep upkeep,
-    double decay) {
+    double decay,
+    Residents residents) {
 
   /** Writes something, or says that there is nothing to write. */
   @FunctionalInterface

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -51,7 +52,8 @@ public final class Demo {
    */
   public Optional<RunSnapshot> run(Optional<Long> steps, int port, boolean stayUp)
       throws IOException, ModelException, InterruptedException {
-    Path checkpoints = Files.createDirectories(folder.resolve("checkpoints"));
+    Path checkpoints =
+        Files.createDirectories(folder.resolve("checkpoints/" + Instant.now().toEpochMilli()));
     try (EmbeddedBroker broker = EmbeddedBroker.start(0, folder)) {
       KafkaSettings kafka =
           new KafkaSettings(
@@ -70,7 +72,10 @@ public final class Demo {
               new WebSettings(config.web().host(), port),
               config.historyPoints(),
               config.endedRetention(),
-              config.maxSeries());
+              config.maxSeries(),
+              config.residentModels(),
+              new AgentConfig.StateConfig(
+                  Optional.of(folder.resolve("agent")), config.state().interval()));
       try (Agent agent = Agent.start(wired)) {
         progress.printf("live page:  http://localhost:%d/%n", agent.port());
         progress.printf("metrics:    http://localhost:%d/metrics%n", agent.port());

@@ -3,6 +3,7 @@ package io.fisherwatch.djl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.DiagonalArray;
 import java.nio.ByteBuffer;
@@ -111,6 +112,18 @@ final class TorchDiagonal implements DiagonalArray {
         chunk.attach(scope);
         sink.accept(chunk.toByteBuffer(false).order(ByteOrder.LITTLE_ENDIAN));
       }
+    }
+  }
+
+  @Override
+  public void write(int parameter, long offset, ByteBuffer chunk) {
+    long count = chunk.remaining() / Float.BYTES;
+    ByteBuffer direct = ByteBuffer.allocateDirect(chunk.remaining()).order(ByteOrder.LITTLE_ENDIAN);
+    direct.put(chunk.duplicate()).flip();
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      NDArray values =
+          scope.create(direct, new ai.djl.ndarray.types.Shape(count), DataType.FLOAT32);
+      kernels.call(scope, "write", array(parameter), scope.create(offset), values);
     }
   }
 

@@ -1,5 +1,7 @@
 package io.fisherwatch.estimate;
 
+import java.nio.DoubleBuffer;
+
 /**
  * Mean and scatter of weighted values that fade: a bias-corrected exponential moving average with
  * its effective sample size. One thread.
@@ -11,7 +13,7 @@ package io.fisherwatch.estimate;
  * <p>The standard error supposes values without drift. While the weights of a network move, the
  * mean is one of the past.
  */
-public final class DecayedMoments {
+public final class DecayedMoments implements Accumulator {
 
   private double weight;
   private double squaredWeights;
@@ -95,5 +97,23 @@ public final class DecayedMoments {
   /** The standard error of the mean; NaN of less than two values. */
   public double standardError() {
     return Math.sqrt(variance() / effectiveCount());
+  }
+
+  @Override
+  public int size() {
+    return 4;
+  }
+
+  @Override
+  public void save(DoubleBuffer to) {
+    to.put(weight).put(squaredWeights).put(mean).put(scatter);
+  }
+
+  @Override
+  public void restore(DoubleBuffer from) {
+    weight = from.get();
+    squaredWeights = from.get();
+    mean = from.get();
+    scatter = from.get();
   }
 }

@@ -1,5 +1,7 @@
 package io.fisherwatch.estimate;
 
+import java.nio.DoubleBuffer;
+
 /**
  * Batch means of probes, where batches are a sample of the data and probes a sample within a batch:
  * the running mean with its standard error from both, and what each of them contributes. One
@@ -10,7 +12,7 @@ package io.fisherwatch.estimate;
  * (two probes or more, or none that is random) give its mean W, and V − W estimates σ²_B. It may be
  * negative, and is kept so. Undefined figures are NaN.
  */
-public final class NestedMoments {
+public final class NestedMoments implements Accumulator {
 
   private final DecayedMoments means = new DecayedMoments();
   private final DecayedMoments within = new DecayedMoments();
@@ -80,5 +82,22 @@ public final class NestedMoments {
     }
     double freedom = means.effectiveCount() - 1;
     return error == 0 ? 0 : StudentT.quantile(freedom, (1 + level) / 2) * error / means.mean();
+  }
+
+  @Override
+  public int size() {
+    return means.size() + within.size();
+  }
+
+  @Override
+  public void save(DoubleBuffer to) {
+    means.save(to);
+    within.save(to);
+  }
+
+  @Override
+  public void restore(DoubleBuffer from) {
+    means.restore(from);
+    within.restore(from);
   }
 }

@@ -1,5 +1,7 @@
 package io.fisherwatch.estimate;
 
+import java.nio.DoubleBuffer;
+
 /**
  * The coefficient of variation of a single probe given its batch, from batches of two probes or
  * more: √(Σsₜ² / Σ(Ȳₜ² − sₜ²/Kₜ)), with sₜ² the sample variance within batch t and Ȳₜ its mean.
@@ -10,7 +12,7 @@ package io.fisherwatch.estimate;
  * batches if there are three of them, else from the χ² error of a variance with ν degrees of
  * freedom, c/√(2ν). Undefined figures are NaN.
  */
-public final class ProbeVariation {
+public final class ProbeVariation implements Accumulator {
 
   private double batches;
   private double weightSquares;
@@ -91,5 +93,34 @@ public final class ProbeVariation {
     double variance = Math.max(0, residuals) / batches * (effective / (effective - 1)) / effective;
     double meanOfMeans = means / batches;
     return Math.sqrt(variance) / (2 * cv * meanOfMeans);
+  }
+
+  @Override
+  public int size() {
+    return 8;
+  }
+
+  @Override
+  public void save(DoubleBuffer to) {
+    to.put(batches)
+        .put(weightSquares)
+        .put(freedom)
+        .put(variances)
+        .put(means)
+        .put(variancesSquared)
+        .put(meansSquared)
+        .put(products);
+  }
+
+  @Override
+  public void restore(DoubleBuffer from) {
+    batches = from.get();
+    weightSquares = from.get();
+    freedom = from.get();
+    variances = from.get();
+    means = from.get();
+    variancesSquared = from.get();
+    meansSquared = from.get();
+    products = from.get();
   }
 }

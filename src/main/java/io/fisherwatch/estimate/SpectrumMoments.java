@@ -1,5 +1,7 @@
 package io.fisherwatch.estimate;
 
+import java.nio.DoubleBuffer;
+
 /**
  * Spectra of batches, from the inner products of their probes' gradients, averaged with decay. One
  * thread.
@@ -9,7 +11,7 @@ package io.fisherwatch.estimate;
  * delta method from the scatter between three batches or more, else the jackknife's of the last
  * batch. Undefined figures are NaN.
  */
-public final class SpectrumMoments {
+public final class SpectrumMoments implements Accumulator {
 
   private final DecayedMoments squaredTrace = new DecayedMoments();
   private final DecayedMoments traceOfSquare = new DecayedMoments();
@@ -84,5 +86,30 @@ public final class SpectrumMoments {
   /** The standard error of {@link #topEigenvalue()}. */
   public double topEigenvalueError() {
     return topEigenvalue.effectiveCount() < 3 ? lastTopError : topEigenvalue.standardError();
+  }
+
+  @Override
+  public int size() {
+    return squaredTrace.size() + traceOfSquare.size() + sum.size() + topEigenvalue.size() + 3;
+  }
+
+  @Override
+  public void save(DoubleBuffer to) {
+    squaredTrace.save(to);
+    traceOfSquare.save(to);
+    sum.save(to);
+    topEigenvalue.save(to);
+    to.put(lastRankError).put(lastTopError).put(lastSquareError);
+  }
+
+  @Override
+  public void restore(DoubleBuffer from) {
+    squaredTrace.restore(from);
+    traceOfSquare.restore(from);
+    sum.restore(from);
+    topEigenvalue.restore(from);
+    lastRankError = from.get();
+    lastTopError = from.get();
+    lastSquareError = from.get();
   }
 }

@@ -10,6 +10,7 @@ import io.fisherwatch.safetensors.SafetensorsReader;
 import io.fisherwatch.safetensors.SafetensorsWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.OffsetDateTime;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
@@ -86,6 +87,20 @@ public final class CloudEventCodec {
   /** A message in structured mode: readable, and a third longer for tensors. */
   public static EventMessage encodeStructured(TrainingEvent event) {
     return Envelopes.structured(key(event), envelope(event));
+  }
+
+  /** An event in structured mode, as text. */
+  public static String structuredText(TrainingEvent event) {
+    byte[] value = encodeStructured(event).value();
+    return new String(Objects.requireNonNull(value), StandardCharsets.UTF_8);
+  }
+
+  /** The message of an event that was written down with {@link #structuredText}. */
+  public static EventMessage structured(String run, String text) {
+    return new EventMessage(
+        run.getBytes(StandardCharsets.UTF_8),
+        text.getBytes(StandardCharsets.UTF_8),
+        List.of(EventMessage.Header.of("content-type", "application/cloudevents+json")));
   }
 
   private static String run(EventMessage message, CloudEvent envelope)

@@ -1,5 +1,7 @@
 package io.fisherwatch.event;
 
+import java.util.function.BooleanSupplier;
+
 /**
  * An event and where it stood.
  *
@@ -7,5 +9,7 @@ package io.fisherwatch.event;
  * @param topic the topic
  * @param partition its partition
  * @param offset the place in the partition, which grows from event to event
+ * @param overtaken looks whether a later checkpoint of its run is known to follow
  */
-public record ReceivedEvent(TrainingEvent event, String topic, int partition, long offset) {}
+public record ReceivedEvent(
+    TrainingEvent event, String topic, int partition, long offset, BooleanSupplier overtaken) {}

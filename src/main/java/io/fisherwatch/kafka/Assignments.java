@@ -4,6 +4,7 @@ import io.fisherwatch.event.EventListener;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -60,7 +61,15 @@ final class Assignments implements ConsumerRebalanceListener {
       listener.assigned(partition.topic(), partition.partition());
       listener
           .resumeAt(partition.topic(), partition.partition())
-          .ifPresent(offset -> consumer.seek(partition, offset));
+          .ifPresent(offset -> seek(partition, offset));
+    }
+  }
+
+  private void seek(TopicPartition partition, long offset) {
+    if (offset == EventListener.EARLIEST) {
+      consumer.seekToBeginning(Set.of(partition));
+    } else {
+      consumer.seek(partition, offset);
     }
   }
 
@@ -68,8 +77,10 @@ final class Assignments implements ConsumerRebalanceListener {
   public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
     LOG.info("revoked {}", partitions);
     queue.drop(partitions);
+    boolean settled = false;
     try {
-      if (!queue.awaitNoneOf(partitions, patience) && !patience.isZero()) {
+      settled = queue.awaitNoneOf(partitions, patience);
+      if (!settled && !patience.isZero()) {
         LOG.warn(
             "the event in hand takes longer than {} ms: its partition goes, and it will be"
                 + " processed again",
@@ -89,18 +100,21 @@ final class Assignments implements ConsumerRebalanceListener {
           partitions,
           e.getMessage());
     } finally {
-      release(partitions);
+      queue.release(partitions);
+      for (TopicPartition partition : partitions) {
+        if (settled) {
+          listener.released(partition.topic(), partition.partition());
+        } else {
+          listener.lost(partition.topic(), partition.partition());
+        }
+      }
     }
   }
 
   @Override
   public void onPartitionsLost(Collection<TopicPartition> partitions) {
     LOG.warn("lost {}", partitions);
-    release(partitions);
-  }
-
-  private void release(Collection<TopicPartition> partitions) {
     queue.release(partitions);
-    partitions.forEach(partition -> listener.released(partition.topic(), partition.partition()));
+    partitions.forEach(partition -> listener.lost(partition.topic(), partition.partition()));
   }
 }

@@ -33,8 +33,8 @@ final class Clients {
     Map<String, Object> properties = new HashMap<>();
     properties.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, LARGEST_RECORD);
     properties.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, LARGEST_RECORD);
-    // few, so that a rebalance drops little and memory stays bounded
-    properties.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 16);
+    // enough to see whether a batch has been overtaken; what is fetched is bounded by its bytes
+    properties.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 100);
     if (!"consumer".equalsIgnoreCase(settings.properties().get(GROUP_PROTOCOL))) {
       // a killed agent's partitions are free after 10 s; in the newer protocol the broker says when
       properties.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 10_000);

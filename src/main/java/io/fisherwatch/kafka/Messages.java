@@ -1,6 +1,8 @@
 package io.fisherwatch.kafka;
 
+import io.fisherwatch.event.CloudEventCodec;
 import io.fisherwatch.event.EventMessage;
+import io.fisherwatch.event.EventType;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -25,6 +27,11 @@ final class Messages {
         new ProducerRecord<>(topic, message.key(), message.value());
     message.headers().forEach(header -> record.headers().add(header.name(), header.value()));
     return record;
+  }
+
+  /** Whether a record says that it is a checkpoint. */
+  static boolean isCheckpoint(ConsumerRecord<byte[], byte[]> record) {
+    return CloudEventCodec.typeOf(of(record)) == EventType.CHECKPOINT;
   }
 
   /** Where a record stands, for messages. */

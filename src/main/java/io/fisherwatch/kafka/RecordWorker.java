@@ -2,6 +2,7 @@ package io.fisherwatch.kafka;
 
 import io.fisherwatch.event.CloudEventCodec;
 import io.fisherwatch.event.Disposition;
+import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.EventMessage;
@@ -80,7 +81,12 @@ final class RecordWorker implements Runnable {
       ending =
           Disposition.of(
               handler.handle(
-                  new ReceivedEvent(event, record.topic(), record.partition(), record.offset())));
+                  new ReceivedEvent(
+                      event,
+                      record.topic(),
+                      record.partition(),
+                      record.offset(),
+                      () -> queue.isOvertaken(record))));
     } catch (OutOfMemoryError | LinkageError e) {
       throw e; // the process is broken, not the event
     } catch (RejectedEventException e) {
@@ -98,7 +104,9 @@ final class RecordWorker implements Runnable {
         return false;
       }
     }
-    listener.ended(type, ending, 1e-9 * (nanoTime.getAsLong() - start));
+    double seconds = 1e-9 * (nanoTime.getAsLong() - start);
+    listener.ended(
+        new EndedEvent(type, ending, seconds, record.topic(), record.partition(), record.offset()));
     return true;
   }
 

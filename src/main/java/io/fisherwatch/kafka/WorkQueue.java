@@ -2,6 +2,7 @@ package io.fisherwatch.kafka;
 
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
@@ -83,6 +84,22 @@ final class WorkQueue {
       }
       inHand = closed ? null : waiting.poll();
       return inHand;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether a checkpoint of the same run waits behind a record. */
+  boolean isOvertaken(ConsumerRecord<byte[], byte[]> record) {
+    lock.lock();
+    try {
+      return waiting.stream()
+          .map(Work::record)
+          .anyMatch(
+              later ->
+                  later.partition() == record.partition()
+                      && Arrays.equals(later.key(), record.key())
+                      && Messages.isCheckpoint(later));
     } finally {
       lock.unlock();
     }

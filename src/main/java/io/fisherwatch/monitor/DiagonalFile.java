@@ -53,6 +53,11 @@ final class DiagonalFile {
     }
   }
 
+  /** The tensors so far; to be written in this order. */
+  List<TensorSource> tensors() {
+    return List.copyOf(tensors);
+  }
+
   /** Writes the file. */
   void writeTo(OutputStream out) throws IOException {
     try {

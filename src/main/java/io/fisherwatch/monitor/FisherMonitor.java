@@ -3,6 +3,7 @@ package io.fisherwatch.monitor;
 import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.safetensors.SafetensorsReader;
 import io.fisherwatch.snapshot.DiagonalFigure;
 import io.fisherwatch.snapshot.Estimate;
 import io.fisherwatch.snapshot.Figures;
@@ -37,8 +38,11 @@ public final class FisherMonitor implements AutoCloseable {
    * @param cvEvery every so many batches two plain whole-batch probes measure their coefficient of
    *     variation; 0 for never
    * @param densityEvery every so many batches the diagonal's density and quantiles are made
+   * @param planHeld whether choices change only with {@link FisherMonitor#adoptPlan()}, so that
+   *     batches that come again meet the choices that they met before; for a budget of time, whose
+   *     choices hang on a clock
    */
-  public record Upkeep(int cvEvery, int densityEvery) {
+  public record Upkeep(int cvEvery, int densityEvery, boolean planHeld) {
 
     public Upkeep {
       if (cvEvery < 0 || densityEvery < 1) {
@@ -48,6 +52,7 @@ public final class FisherMonitor implements AutoCloseable {
     }
   }
 
+  private final Model model;
   private final LayerMap layers;
   private final Upkeep upkeep;
   private final DiagonalSums sums;
@@ -84,12 +89,16 @@ public final class FisherMonitor implements AutoCloseable {
     }
     this.timed = settings.budget().secondsPerBatch().isPresent();
     this.crew = new Crew(model);
+    this.model = model;
     this.layers = layers;
     this.upkeep = upkeep;
     this.clock = clock;
     this.sums = new DiagonalSums(model, settings.diagonals(), false);
     this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
-    this.planner = Planner.isNeeded(settings) ? new Planner(settings, ledger.entries()) : null;
+    this.planner =
+        Planner.isNeeded(settings)
+            ? new Planner(settings, ledger.entries(), timed && upkeep.planHeld())
+            : null;
     Planning planning =
         planner == null ? new FixedPlanning(settings, OptionalDouble.empty()) : planner;
     this.estimator =
@@ -210,6 +219,68 @@ public final class FisherMonitor implements AutoCloseable {
     }
     diagonal.writeTo(out);
     return true;
+  }
+
+  /** Draws the consequences of what batches have shown, where choices are held. */
+  public void adoptPlan() {
+    if (planner != null) {
+      planner.adopt();
+    }
+  }
+
+  /**
+   * Everything accumulated so far, as it is now, for {@link #restore}.
+   *
+   * @param copied whether this monitor may go on before it is written, at the cost of a copy of the
+   *     running diagonal
+   */
+  public SavedMonitor save(boolean copied) {
+    StateSheet sheet = new StateSheet(SavedMonitor.PREFIX);
+    sheet.text("model", SavedMonitor.outline(model, layers));
+    sheet.longs("batches", batches);
+    ledger.save(sheet);
+    data.save(sheet);
+    if (planner != null) {
+      planner.save(sheet);
+    }
+    DiagonalFile file = new DiagonalFile(model.parameters());
+    RunningDiagonal kept = null;
+    if (diagonal != null && !diagonal.isEmpty()) {
+      kept = copied ? diagonal.copy() : diagonal;
+      kept.save(sheet, file);
+    }
+    return new SavedMonitor(sheet, file, copied ? kept : null);
+  }
+
+  /**
+   * Goes on from what {@link #save} wrote; to be called before the first batch.
+   *
+   * @param last the figures at that time, whose densities are shown until the next look
+   * @return why the state cannot be taken up, if it is another model's or another layer set's;
+   *     nothing has changed then
+   * @throws IOException if the file is not what it should be; this monitor is not to be used then
+   */
+  public Optional<String> restore(SafetensorsReader file, Optional<Figures> last)
+      throws IOException {
+    StateReading reading = new StateReading(file, SavedMonitor.PREFIX);
+    Optional<String> difference =
+        SavedMonitor.difference(reading.text("model"), SavedMonitor.outline(model, layers));
+    if (difference.isPresent()) {
+      return difference;
+    }
+    batches = reading.longs("batches", 1)[0];
+    ledger.restore(reading);
+    data.restore(reading);
+    if (planner != null) {
+      planner.restore(reading);
+    }
+    if (diagonal != null && reading.has("diagonal-weights")) {
+      diagonal.restore(reading);
+      diagonals =
+          last.map(figures -> figures.layers().stream().map(layer -> layer.diagonal()).toList())
+              .orElse(List.of());
+    }
+    return Optional.empty();
   }
 
   @Override

@@ -9,7 +9,9 @@ import io.fisherwatch.snapshot.LayerFigures;
 import io.fisherwatch.snapshot.Settings;
 import io.fisherwatch.snapshot.TraceFigure;
 import io.fisherwatch.snapshot.Uncertain;
+import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -157,5 +159,31 @@ final class Ledger {
       }
     }
     return gaps;
+  }
+
+  void save(StateSheet sheet) {
+    long[] flags = new long[covered.length];
+    Arrays.setAll(flags, i -> covered[i] ? 1 : 0);
+    sheet.longs("covered", flags);
+    sheet.longs("non-finite", nonFinite);
+    sheet.longs("counts", examples, positions, probes, classes);
+    sheet.longs("plan", plan.rank(), plan.probes(), plan.microBatch(), plan.pairEvery());
+    sheet.text("plan-reason", plan.reason());
+  }
+
+  void restore(StateReading reading) throws IOException {
+    long[] flags = reading.longs("covered", covered.length);
+    for (int i = 0; i < covered.length; i++) {
+      covered[i] = flags[i] != 0;
+    }
+    System.arraycopy(
+        reading.longs("non-finite", nonFinite.length), 0, nonFinite, 0, nonFinite.length);
+    long[] counts = reading.longs("counts", 4);
+    examples = counts[0];
+    positions = counts[1];
+    probes = counts[2];
+    classes = (int) counts[3];
+    int[] made = Arrays.stream(reading.longs("plan", 4)).mapToInt(Math::toIntExact).toArray();
+    plan = new Plan(made[0], made[1], made[2], made[3], reading.text("plan-reason"));
   }
 }

@@ -2,6 +2,7 @@ package io.fisherwatch.monitor;
 
 import io.fisherwatch.estimate.DecayedMoments;
 import io.fisherwatch.estimate.NestedMoments;
+import java.io.IOException;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -36,18 +37,29 @@ final class Planner implements Planning {
 
   private final EstimatorSettings settings;
   private final long parameters;
+  private final boolean held;
   private final TreeMap<Integer, Arm> arms = new TreeMap<>();
   private int current;
   private int probes;
   private int inHand;
+
+  /** The size that is held; 0 until one has been chosen. */
+  private int heldSize;
+
   private long batches;
   private double betweenVariance = Double.NaN;
+  private BatchEstimator.@Nullable Result latest;
   private String why = "examples squared one at a time, nothing measured yet";
 
   /** What is known of a micro-batch: a probe's relative variance and a batch's cost per example. */
   private static final class Arm {
-    private final DecayedMoments variance = new DecayedMoments();
-    private final DecayedMoments cost = new DecayedMoments();
+    private final DecayedMoments variance;
+    private final DecayedMoments cost;
+
+    Arm(DecayedMoments variance, DecayedMoments cost) {
+      this.variance = variance;
+      this.cost = cost;
+    }
 
     double score(double probes, double between) {
       return cost.mean() * (variance.mean() / probes + between);
@@ -56,8 +68,10 @@ final class Planner implements Planning {
 
   /**
    * @param parameters scalars of the model
+   * @param held whether choices change only with {@link #adopt()}
    */
-  Planner(EstimatorSettings settings, long parameters) {
+  Planner(EstimatorSettings settings, long parameters, boolean held) {
+    this.held = held;
     this.settings = settings;
     this.parameters = parameters;
     this.probes = settings.probes().orElse(2);
@@ -75,6 +89,10 @@ final class Planner implements Planning {
       inHand = Math.min(examples, settings.microBatch().getAsInt());
       return inHand;
     }
+    if (held && heldSize > 0) {
+      inHand = Math.max(Plan.finest(examples), Math.min(examples, heldSize));
+      return inHand;
+    }
     int finest = Plan.finest(examples);
     int largest = Math.max(finest, Math.min(LARGEST, examples));
     current = Math.max(finest, Math.min(largest, current));
@@ -83,6 +101,7 @@ final class Planner implements Planning {
     if (trial != null) {
       inHand = trial;
     }
+    heldSize = inHand;
     return inHand;
   }
 
@@ -143,11 +162,30 @@ final class Planner implements Planning {
       return;
     }
     betweenVariance = Math.max(0, trace.betweenVariance()) / (mean * mean);
-    Arm arm = arms.computeIfAbsent(plan.microBatch(), any -> new Arm());
+    Arm arm =
+        arms.computeIfAbsent(
+            plan.microBatch(), any -> new Arm(new DecayedMoments(), new DecayedMoments()));
     arm.variance.age(FORGETTING);
     arm.variance.add(single / (mean * mean), 1);
     arm.cost.age(FORGETTING);
     arm.cost.add(cost(result, seconds), 1);
+    latest = result;
+    if (!held) {
+      choose(result);
+    }
+  }
+
+  /** Draws the consequences of what has been learnt, where choices are held. */
+  void adopt() {
+    BatchEstimator.Result result = latest;
+    if (held && result != null) {
+      choose(result);
+      heldSize = 0;
+      latest = null;
+    }
+  }
+
+  private void choose(BatchEstimator.Result result) {
     chooseSize();
     chooseProbes(result);
   }
@@ -229,5 +267,40 @@ final class Planner implements Planning {
                     Math.sqrt(arm.variance.mean()),
                     Math.sqrt(betweenVariance)));
     return text.toString();
+  }
+
+  void save(StateSheet sheet) {
+    sheet.longs("planner/sizes", arms.keySet().stream().mapToLong(Integer::longValue).toArray());
+    sheet.accumulators(
+        "planner/variances",
+        arms.values().stream().map(arm -> arm.variance).toArray(DecayedMoments[]::new));
+    sheet.accumulators(
+        "planner/costs",
+        arms.values().stream().map(arm -> arm.cost).toArray(DecayedMoments[]::new));
+    sheet.longs("planner/choice", current, probes, batches, heldSize);
+    sheet.doubles("planner/between", betweenVariance);
+    sheet.text("planner/why", why);
+  }
+
+  /** Takes up choices; those of a state without a planner are made anew. */
+  void restore(StateReading reading) throws IOException {
+    if (!reading.has("planner/sizes")) {
+      return;
+    }
+    long[] sizes = reading.longs("planner/sizes");
+    DecayedMoments[] variances = Figured.moments(sizes.length);
+    DecayedMoments[] costs = Figured.moments(sizes.length);
+    reading.accumulators("planner/variances", variances);
+    reading.accumulators("planner/costs", costs);
+    for (int i = 0; i < sizes.length; i++) {
+      arms.put((int) sizes[i], new Arm(variances[i], costs[i]));
+    }
+    long[] choice = reading.longs("planner/choice", 4);
+    current = (int) choice[0];
+    probes = settings.probes().orElse((int) choice[1]);
+    batches = choice[2];
+    heldSize = (int) choice[3];
+    betweenVariance = reading.doubles("planner/between", 1)[0];
+    why = reading.text("planner/why");
   }
 }

@@ -7,6 +7,7 @@ import io.fisherwatch.estimate.ProbeVariation;
 import io.fisherwatch.estimate.SpectrumMoments;
 import io.fisherwatch.snapshot.CoreFigures;
 import io.fisherwatch.snapshot.Uncertain;
+import java.io.IOException;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
@@ -169,5 +170,39 @@ final class RunningData implements Statistics {
   @Override
   public double diagonalProbes() {
     return random ? Math.max(1, probes * effectiveBatches()) : Double.POSITIVE_INFINITY;
+  }
+
+  void save(StateSheet sheet) {
+    for (Map.Entry<Quantity, NestedMoments[]> entry : traces.entrySet()) {
+      sheet.accumulators("trace/" + entry.getKey(), entry.getValue());
+    }
+    for (Map.Entry<Quantity, ProbeVariation[]> entry : variations.entrySet()) {
+      sheet.accumulators("variation/" + entry.getKey(), entry.getValue());
+    }
+    sheet.accumulators("core", core);
+    sheet.accumulators("steps", steps);
+    sheet.accumulators("spectra", spectra);
+    sheet.longs("latest-probes", probes, random ? 1 : 0);
+  }
+
+  void restore(StateReading reading) throws IOException {
+    for (Quantity quantity : Quantity.values()) {
+      if (reading.has("trace/" + quantity)) {
+        NestedMoments[] moments = Figured.nested(slots);
+        reading.accumulators("trace/" + quantity, moments);
+        traces.put(quantity, moments);
+      }
+      if (reading.has("variation/" + quantity)) {
+        ProbeVariation[] variation = Figured.variations(slots);
+        reading.accumulators("variation/" + quantity, variation);
+        variations.put(quantity, variation);
+      }
+    }
+    reading.accumulators("core", core);
+    reading.accumulators("steps", steps);
+    reading.accumulators("spectra", spectra);
+    long[] latest = reading.longs("latest-probes", 2);
+    probes = (int) latest[0];
+    random = latest[1] != 0;
   }
 }

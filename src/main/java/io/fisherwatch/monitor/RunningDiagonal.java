@@ -4,6 +4,9 @@ import io.fisherwatch.estimate.DecayedMoments;
 import io.fisherwatch.estimate.StudentT;
 import io.fisherwatch.runtime.DiagonalArray;
 import io.fisherwatch.runtime.Model;
+import io.fisherwatch.runtime.Parameter;
+import io.fisherwatch.safetensors.SafetensorsReader;
+import io.fisherwatch.safetensors.TensorInfo;
 import io.fisherwatch.snapshot.DiagonalFigure;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -16,6 +19,10 @@ import java.util.Optional;
  * device.
  */
 final class RunningDiagonal implements AutoCloseable {
+
+  static final String MEAN = "diagonal-mean";
+  static final String SCATTER = "diagonal-scatter";
+  private static final int CHUNK_BYTES = 1 << 22;
 
   private final Model model;
   private final DiagonalArray mean;
@@ -75,6 +82,10 @@ final class RunningDiagonal implements AutoCloseable {
 
   /** What the scatter has to be multiplied by for the squared standard error of the mean. */
   private double errorFactor() {
+    return errorFactor(batches);
+  }
+
+  static double errorFactor(DecayedMoments batches) {
     return 1 / (batches.weight() * (batches.effectiveCount() - 1));
   }
 
@@ -97,6 +108,41 @@ final class RunningDiagonal implements AutoCloseable {
     errors.scale(errorFactor());
     errors.squareRoot();
     return errors;
+  }
+
+  /** A copy on the device, which the caller closes; this may go on meanwhile. */
+  RunningDiagonal copy() {
+    RunningDiagonal copy = new RunningDiagonal(model);
+    copy.mean.add(mean);
+    copy.scatter.add(scatter);
+    copy.batches.merge(batches);
+    return copy;
+  }
+
+  void save(StateSheet sheet, DiagonalFile file) {
+    sheet.accumulators("diagonal-weights", batches);
+    file.addBorrowed(MEAN, mean);
+    file.addBorrowed(SCATTER, scatter);
+  }
+
+  void restore(StateReading reading) throws IOException {
+    reading.accumulators("diagonal-weights", batches);
+    restore(reading.file(), MEAN, mean);
+    restore(reading.file(), SCATTER, scatter);
+  }
+
+  private void restore(SafetensorsReader file, String group, DiagonalArray into)
+      throws IOException {
+    List<Parameter> parameters = model.parameters();
+    for (int i = 0; i < parameters.size(); i++) {
+      if (parameters.get(i).trainable()) {
+        int parameter = i;
+        TensorInfo tensor =
+            file.find(group + "/" + parameters.get(i).name())
+                .orElseThrow(() -> new IOException("the running diagonal is not whole"));
+        file.stream(tensor, CHUNK_BYTES, (offset, chunk) -> into.write(parameter, offset, chunk));
+      }
+    }
   }
 
   @Override

@@ -3,7 +3,6 @@ package io.fisherwatch.prometheus;
 import com.sun.net.httpserver.HttpHandler;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.micrometer.core.instrument.Clock;
-import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Timer;
@@ -19,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 
 /** The agent's own metrics beside those of its runs, in one registry. Safe for many threads. */
 public final class AgentMetrics implements AutoCloseable {
@@ -29,8 +29,11 @@ public final class AgentMetrics implements AutoCloseable {
   private final PrometheusRegistry registry = new PrometheusRegistry();
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT, registry, Clock.SYSTEM);
-  private final Map<String, Counter> events = new HashMap<>();
+  private final Map<String, AtomicLong> events = new HashMap<>();
+  private final AtomicLong ended = new AtomicLong();
+  private final AtomicLong deadLettered = new AtomicLong();
   private final Timer handling;
+  private final Timer snapshots;
   private final AtomicLong lag = new AtomicLong();
 
   /**
@@ -41,13 +44,13 @@ public final class AgentMetrics implements AutoCloseable {
     registry.register(collector);
     for (String type : TYPES) {
       for (String outcome : OUTCOMES) {
-        events.put(
-            type + "/" + outcome,
-            Counter.builder(MetricNames.EVENTS.base())
-                .description(MetricNames.EVENTS.help())
-                .tag("type", type)
-                .tag("outcome", outcome)
-                .register(meters));
+        AtomicLong count = new AtomicLong();
+        events.put(type + "/" + outcome, count);
+        FunctionCounter.builder(MetricNames.EVENTS.base(), count, AtomicLong::doubleValue)
+            .description(MetricNames.EVENTS.help())
+            .tag("type", type)
+            .tag("outcome", outcome)
+            .register(meters);
       }
     }
     handling =
@@ -62,6 +65,10 @@ public final class AgentMetrics implements AutoCloseable {
                 Duration.ofSeconds(2),
                 Duration.ofSeconds(10),
                 Duration.ofMinutes(1))
+            .register(meters);
+    snapshots =
+        Timer.builder("fisherwatch_snapshot")
+            .description(MetricNames.SNAPSHOT_SECONDS.help())
             .register(meters);
     Gauge.builder(MetricNames.CONSUMER_LAG.name(), lag, AtomicLong::doubleValue)
         .description(MetricNames.CONSUMER_LAG.help())
@@ -82,27 +89,60 @@ public final class AgentMetrics implements AutoCloseable {
    * @throws IllegalArgumentException for any other
    */
   public void eventEnded(String type, String outcome, double seconds) {
-    Counter counter = events.get(type + "/" + outcome);
-    if (counter == null) {
-      throw new IllegalArgumentException("no events of type " + type + " end " + outcome);
+    count(type + "/" + outcome).incrementAndGet();
+    ended.incrementAndGet();
+    if (outcome.equals("dead_lettered")) {
+      deadLettered.incrementAndGet();
     }
-    counter.increment();
     handling.record(Duration.ofNanos((long) (seconds * 1e9)));
   }
 
-  /** How many events have ended, whatever their type and outcome. */
-  public long eventsEnded() {
-    return (long) events.values().stream().mapToDouble(Counter::count).sum();
+  /**
+   * Counts events of which a partition's state tells, or takes them back when the partition goes.
+   *
+   * @param counts by {@code type/outcome}
+   * @param times 1 or −1
+   */
+  public void restore(Map<String, Long> counts, int times) {
+    counts.forEach((kind, number) -> count(kind).addAndGet(number * times));
   }
 
-  /** How many events ended in the dead-letter topic. */
+  private AtomicLong count(String kind) {
+    AtomicLong count = events.get(kind);
+    if (count == null) {
+      throw new IllegalArgumentException("no events end as " + kind);
+    }
+    return count;
+  }
+
+  /** Notes that a snapshot of the state has been written. */
+  public void snapshotWritten(double seconds) {
+    snapshots.record(Duration.ofNanos((long) (seconds * 1e9)));
+  }
+
+  /**
+   * Shows more of the agent.
+   *
+   * @param stateBytes of the latest snapshots
+   * @param partitions that are owned
+   */
+  public void watch(LongSupplier stateBytes, LongSupplier partitions) {
+    Gauge.builder(MetricNames.STATE_BYTES.name(), stateBytes, LongSupplier::getAsLong)
+        .description(MetricNames.STATE_BYTES.help())
+        .register(meters);
+    Gauge.builder(MetricNames.PARTITION_OWNED.name(), partitions, LongSupplier::getAsLong)
+        .description(MetricNames.PARTITION_OWNED.help())
+        .register(meters);
+  }
+
+  /** How many events have ended in this process, whatever their type and outcome. */
+  public long eventsEnded() {
+    return ended.get();
+  }
+
+  /** How many events ended in the dead-letter topic, in this process. */
   public long deadLettered() {
-    return (long)
-        TYPES.stream()
-            .map(type -> events.get(type + "/dead_lettered"))
-            .filter(java.util.Objects::nonNull)
-            .mapToDouble(Counter::count)
-            .sum();
+    return deadLettered.get();
   }
 
   /** Sets the number of records that wait. */

@@ -98,6 +98,13 @@ public final class MetricNames {
       new Family(
           "fisherwatch_series_dropped_total", "Series left out of scrapes for being too many.");
 
+  static final Family STATE_BYTES =
+      new Family("fisherwatch_state_bytes", "Bytes of the latest snapshots of the running state.");
+  static final Family SNAPSHOT_SECONDS =
+      new Family("fisherwatch_snapshot_seconds", "Time to copy and write a snapshot of the state.");
+  static final Family PARTITION_OWNED =
+      new Family("fisherwatch_partition_owned", "Input partitions that this agent owns.");
+
   private MetricNames() {}
 
   /** Every family, in the order of the documentation. */
@@ -135,6 +142,9 @@ public final class MetricNames {
         EVENTS,
         HANDLE_SECONDS,
         CONSUMER_LAG,
+        STATE_BYTES,
+        SNAPSHOT_SECONDS,
+        PARTITION_OWNED,
         SERIES_DROPPED);
   }
 }

@@ -51,6 +51,14 @@ public interface DiagonalArray extends AutoCloseable {
   /** Streams one parameter's entries, row-major little-endian float32, in chunks. */
   void read(int parameter, Consumer<ByteBuffer> sink);
 
+  /**
+   * Sets some of one parameter's entries.
+   *
+   * @param offset the first of them
+   * @param chunk little-endian float32
+   */
+  void write(int parameter, long offset, ByteBuffer chunk);
+
   @Override
   void close();
 }

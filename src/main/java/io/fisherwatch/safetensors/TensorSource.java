@@ -3,9 +3,13 @@ package io.fisherwatch.safetensors;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 
 /** A tensor to be written, whose bytes are asked for once, when their turn comes. */
 public interface TensorSource {
+
+  /** How much of a file is in memory at a time. */
+  int CHUNK_BYTES = 1 << 22;
 
   /** Its name, unique in the file. */
   String name();
@@ -18,6 +22,39 @@ public interface TensorSource {
 
   /** Writes its elements, row-major and little-endian, exactly as many as the shape needs. */
   void writeTo(OutputStream out) throws IOException;
+
+  /** A tensor of an open file, under a name. */
+  static TensorSource of(SafetensorsReader file, TensorInfo tensor, String name) {
+    return new TensorSource() {
+      @Override
+      public String name() {
+        return name;
+      }
+
+      @Override
+      public Dtype dtype() {
+        return tensor.dtype();
+      }
+
+      @Override
+      public long[] shape() {
+        return tensor.dimensions();
+      }
+
+      @Override
+      public void writeTo(OutputStream out) throws IOException {
+        WritableByteChannel channel = Channels.newChannel(out);
+        file.stream(
+            tensor,
+            CHUNK_BYTES,
+            (offset, chunk) -> {
+              while (chunk.hasRemaining()) {
+                channel.write(chunk);
+              }
+            });
+      }
+    };
+  }
 
   /** A tensor that lies in memory. */
   static TensorSource of(String name, HostTensor tensor) {

@@ -24,4 +24,20 @@ public record RunSnapshot(
     double effectiveBatches,
     double lagSteps,
     boolean ended,
-    Figures figures) {}
+    Figures figures) {
+
+  /** The same figures of a run that has ended at a step. */
+  public RunSnapshot asEnded(long lastStep) {
+    return new RunSnapshot(
+        run,
+        attempt,
+        lastStep,
+        batchStep,
+        checkpointTimeSeconds,
+        estimateTimeSeconds,
+        effectiveBatches,
+        lagSteps + Math.max(lastStep, batchStep) - Math.max(step, batchStep),
+        true,
+        figures);
+  }
+}

@@ -60,6 +60,19 @@ public final class SnapshotBoard implements SnapshotListener {
     }
   }
 
+  /** Puts a run back as it was, with its history. */
+  public void restore(RunSnapshot snapshot, List<HistoryPoint> history) {
+    synchronized (this) {
+      SortedMap<String, RunSnapshot> next = new TreeMap<>(latest);
+      next.put(snapshot.run(), snapshot);
+      histories.put(snapshot.run(), new ArrayList<>(history));
+      latest = next;
+    }
+    for (SnapshotListener listener : listeners) {
+      listener.published(snapshot);
+    }
+  }
+
   /** Forgets a run, its history included. */
   public synchronized void remove(String run) {
     SortedMap<String, RunSnapshot> next = new TreeMap<>(latest);

@@ -74,7 +74,10 @@ class AgentIT {
                 new WebSettings("127.0.0.1", 0),
                 100,
                 Duration.ofHours(1),
-                20_000));
+                20_000,
+                4,
+                new AgentConfig.StateConfig(
+                    Optional.of(folder.resolve("state")), Duration.ofMillis(100))));
     running = new Thread(agent::run, "agent");
     running.start();
   }

@@ -2,9 +2,8 @@ package io.fisherwatch.kafka;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fisherwatch.event.Disposition;
+import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventListener;
-import io.fisherwatch.event.EventType;
 import io.fisherwatch.kafka.WorkQueue.Work;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,7 +29,7 @@ class AssignmentsTest {
   private final EventListener listener =
       new EventListener() {
         @Override
-        public void ended(EventType type, Disposition outcome, double seconds) {}
+        public void ended(EndedEvent event) {}
 
         @Override
         public void lag(long records) {}
@@ -38,6 +37,11 @@ class AssignmentsTest {
         @Override
         public void assigned(String topic, int partition) {
           heard.add("assigned " + partition);
+        }
+
+        @Override
+        public void lost(String topic, int partition) {
+          heard.add("lost " + partition);
         }
 
         @Override

@@ -3,11 +3,10 @@ package io.fisherwatch.kafka;
 import io.fisherwatch.demo.EmbeddedBroker;
 import io.fisherwatch.event.BatchEvent;
 import io.fisherwatch.event.CloudEventCodec;
-import io.fisherwatch.event.Disposition;
+import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.EventMessage;
-import io.fisherwatch.event.EventType;
 import io.fisherwatch.event.Origin;
 import io.fisherwatch.event.Outcome;
 import io.fisherwatch.event.ReceivedEvent;
@@ -212,8 +211,8 @@ final class Fixture {
     }
 
     @Override
-    public void ended(EventType type, Disposition outcome, double seconds) {
-      endings.add(type.label() + " " + outcome.label());
+    public void ended(EndedEvent event) {
+      endings.add(event.type().label() + " " + event.outcome().label());
     }
 
     @Override
@@ -226,6 +225,11 @@ final class Fixture {
       synchronized (owned) {
         owned.put(partition, true);
       }
+    }
+
+    @Override
+    public void lost(String topic, int partition) {
+      released(topic, partition);
     }
 
     @Override

@@ -133,7 +133,7 @@ class ChoicesIT {
             modelCase.likelihood(),
             modelCase.layers(model),
             settings,
-            new FisherMonitor.Upkeep(20, 1),
+            new FisherMonitor.Upkeep(20, 1, false),
             () -> {
               throw new AssertionError("no clock without a budget of time");
             })) {

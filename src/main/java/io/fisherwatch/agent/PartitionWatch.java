@@ -1,0 +1,99 @@
+package io.fisherwatch.agent;
+
+import io.fisherwatch.event.EndedEvent;
+import io.fisherwatch.state.Claim;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An input partition that is ours: its runs, how far its events have been handled, and how they
+ * ended. Events come on one thread.
+ */
+final class PartitionWatch {
+
+  private final String topic;
+  private final int partition;
+  private final @Nullable Claim claim;
+  private final Map<String, RunWatch> runs = new ConcurrentHashMap<>();
+  private final Map<String, Long> events = new TreeMap<>();
+  private long offset;
+  private long writtenOffset;
+  private boolean inHand;
+
+  /** Set once it is somebody else's: nothing is written any more. */
+  private volatile boolean gone;
+
+  /**
+   * @param claim the right to write its state; null if none is kept
+   */
+  PartitionWatch(String topic, int partition, @Nullable Claim claim) {
+    this.topic = topic;
+    this.partition = partition;
+    this.claim = claim;
+    if (claim != null && claim.latest().isPresent()) {
+      events.putAll(claim.latest().get().manifest().events());
+      offset = claim.latest().get().manifest().offset();
+      writtenOffset = offset;
+    }
+  }
+
+  Map<String, RunWatch> runs() {
+    return runs;
+  }
+
+  Optional<Claim> claim() {
+    return gone ? Optional.empty() : Optional.ofNullable(claim);
+  }
+
+  /** An event is being handled: between this and its end there is nothing whole to write. */
+  synchronized void begin() {
+    inHand = true;
+  }
+
+  /** Counts an event as ended. */
+  synchronized void end(EndedEvent event) {
+    inHand = false;
+    offset = event.offset() + 1;
+    events.merge(event.type().label() + "/" + event.outcome().label(), 1L, Long::sum);
+  }
+
+  /** Whether an event has been begun that has not ended. */
+  synchronized boolean isInHand() {
+    return inHand;
+  }
+
+  /** The first event that has not been handled. */
+  synchronized long offset() {
+    return offset;
+  }
+
+  /** Ended events by {@code type/outcome}. */
+  synchronized Map<String, Long> events() {
+    return Map.copyOf(events);
+  }
+
+  /** Whether events have ended since the last snapshot. */
+  synchronized boolean isAhead() {
+    return offset != writtenOffset;
+  }
+
+  synchronized void written(long upTo) {
+    writtenOffset = upTo;
+  }
+
+  void leave() {
+    gone = true;
+  }
+
+  boolean isGone() {
+    return gone;
+  }
+
+  @Override
+  public String toString() {
+    return topic + "-" + partition;
+  }
+}

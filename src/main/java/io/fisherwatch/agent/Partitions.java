@@ -1,0 +1,200 @@
+package io.fisherwatch.agent;
+
+import io.fisherwatch.event.EndedEvent;
+import io.fisherwatch.event.EventListener;
+import io.fisherwatch.event.RejectedEventException;
+import io.fisherwatch.safetensors.SafetensorsReader;
+import io.fisherwatch.snapshot.SnapshotBoard;
+import io.fisherwatch.state.Claim;
+import io.fisherwatch.state.RunRecord;
+import io.fisherwatch.state.Snapshot;
+import io.fisherwatch.state.StateException;
+import io.fisherwatch.state.StateStore;
+import io.fisherwatch.state.StoredRun;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Collection;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The partitions that are ours. One that is assigned goes on where its state ends; one that is
+ * released leaves its state to the next owner. Partitions come and go on the thread that polls,
+ * events on the one that works.
+ */
+final class Partitions implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Partitions.class);
+
+  private final Map<String, PartitionWatch> owned = new ConcurrentHashMap<>();
+  private final Workshop workshop;
+  private final SnapshotBoard board;
+  private final Clock clock;
+  private final @Nullable StateStore store;
+  private final StateKeeper keeper;
+  private final BiConsumer<Map<String, Long>, Integer> counts;
+
+  /**
+   * @param store where state is kept; null for nowhere
+   * @param counts hears of events that had ended before a partition became ours, times 1, or times
+   *     −1 when it goes
+   */
+  Partitions(
+      Workshop workshop,
+      SnapshotBoard board,
+      Clock clock,
+      @Nullable StateStore store,
+      StateKeeper keeper,
+      BiConsumer<Map<String, Long>, Integer> counts) {
+    this.workshop = workshop;
+    this.board = board;
+    this.clock = clock;
+    this.store = store;
+    this.keeper = keeper;
+    this.counts = counts;
+  }
+
+  /**
+   * Takes a partition over.
+   *
+   * @return where to go on
+   * @throws UnusableStateException if there is state that cannot be used
+   */
+  OptionalLong assigned(String topic, int partition) {
+    if (store == null) {
+      owned.put(key(topic, partition), new PartitionWatch(topic, partition, null));
+      return OptionalLong.empty();
+    }
+    try {
+      Claim claim = store.claim(topic, partition);
+      PartitionWatch watch = new PartitionWatch(topic, partition, claim);
+      if (claim.latest().isEmpty()) {
+        owned.put(key(topic, partition), watch);
+        return OptionalLong.of(EventListener.EARLIEST);
+      }
+      restore(watch, claim.latest().get());
+      owned.put(key(topic, partition), watch);
+      counts.accept(watch.events(), 1);
+      LOG.info("{} goes on at offset {} with {} runs", watch, watch.offset(), watch.runs().size());
+      return OptionalLong.of(watch.offset());
+    } catch (IOException e) {
+      throw new UnusableStateException(
+          "the state of " + key(topic, partition) + " cannot be used: " + e.getMessage(), e);
+    } catch (StateException e) {
+      throw new UnusableStateException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private void restore(PartitionWatch watch, Snapshot snapshot) throws IOException {
+    for (StoredRun entry : snapshot.manifest().runs()) {
+      Path file = snapshot.path(entry.state());
+      RunRecord record;
+      try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+        record = RunRecord.read(reader);
+      }
+      RunWatch run = new RunWatch(entry.run(), workshop, clock);
+      try {
+        run.restore(record, entry, file);
+      } catch (RejectedEventException e) {
+        throw new IOException(file + " holds a checkpoint that is none: " + e.getMessage(), e);
+      }
+      watch.runs().put(entry.run(), run);
+      if (record.snapshot().isPresent()) {
+        board.restore(
+            record.snapshot().get(), RunRecord.readHistory(snapshot.path(entry.history())));
+      }
+    }
+  }
+
+  /** A partition, while it is ours. */
+  Optional<PartitionWatch> find(String topic, int partition) {
+    return Optional.ofNullable(owned.get(key(topic, partition)));
+  }
+
+  /**
+   * Counts an event as ended, and writes a snapshot if it is time.
+   *
+   * @return false if its partition is not ours any more, so that it does not count
+   */
+  boolean ended(EndedEvent event) {
+    Optional<PartitionWatch> watch = find(event.topic(), event.partition());
+    watch.ifPresent(partition -> partition.end(event));
+    keeper.writeIfDue(owned.values());
+    return watch.isPresent();
+  }
+
+  /** Leaves a partition to the next owner, with all that has come of its events. */
+  void released(String topic, int partition) {
+    PartitionWatch watch = owned.get(key(topic, partition));
+    if (watch != null) {
+      keeper.writeNow(watch);
+      lost(topic, partition);
+    }
+  }
+
+  /** Lets go of a partition; nothing is written any more. */
+  void lost(String topic, int partition) {
+    PartitionWatch watch = owned.remove(key(topic, partition));
+    if (watch == null) {
+      return;
+    }
+    watch.leave();
+    counts.accept(watch.events(), -1);
+    watch
+        .runs()
+        .forEach(
+            (name, run) -> {
+              board.remove(name);
+              run.close();
+            });
+  }
+
+  /** A run of ours. */
+  Optional<RunWatch> run(String name) {
+    return owned.values().stream()
+        .map(watch -> watch.runs().get(name))
+        .filter(java.util.Objects::nonNull)
+        .findFirst();
+  }
+
+  /** The step whose files a restart needs; of earlier ones trainers may delete them. */
+  OptionalLong durableStep(String run) {
+    for (PartitionWatch watch : owned.values()) {
+      if (watch.runs().containsKey(run) && watch.claim().isPresent()) {
+        return watch.claim().get().durableStep(run);
+      }
+    }
+    return OptionalLong.empty();
+  }
+
+  /** Bytes of the latest snapshots. */
+  long stateBytes() {
+    return owned.values().stream()
+        .flatMap(watch -> watch.claim().stream())
+        .mapToLong(Claim::bytes)
+        .sum();
+  }
+
+  Collection<PartitionWatch> owned() {
+    return owned.values();
+  }
+
+  private static String key(String topic, int partition) {
+    return topic + "-" + partition;
+  }
+
+  @Override
+  public void close() {
+    keeper.close();
+    for (PartitionWatch watch : owned.values()) {
+      watch.runs().values().forEach(RunWatch::close);
+    }
+  }
+}

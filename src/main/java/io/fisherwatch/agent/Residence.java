@@ -1,0 +1,394 @@
+package io.fisherwatch.agent;
+
+import com.google.re2j.Pattern;
+import io.fisherwatch.event.CheckpointEvent;
+import io.fisherwatch.event.FileReference;
+import io.fisherwatch.event.LayerRule;
+import io.fisherwatch.event.LikelihoodSpec;
+import io.fisherwatch.event.RejectedEventException;
+import io.fisherwatch.likelihood.Likelihood;
+import io.fisherwatch.monitor.FisherMonitor;
+import io.fisherwatch.monitor.LayerMap;
+import io.fisherwatch.monitor.SavedMonitor;
+import io.fisherwatch.runtime.Model;
+import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.runtime.OutputSelector;
+import io.fisherwatch.safetensors.SafetensorsReader;
+import io.fisherwatch.safetensors.SafetensorsWriter;
+import io.fisherwatch.safetensors.TensorInfo;
+import io.fisherwatch.safetensors.TensorSource;
+import io.fisherwatch.snapshot.Figures;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Where a run's model and monitor live: on the device, or, with the model gone, in a file from
+ * which the monitor goes on bit for bit. For one thread at a time; the {@link RunWatch} holds its
+ * lock.
+ */
+final class Residence implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Residence.class);
+
+  private final String run;
+  private final Workshop workshop;
+  private final Residents.Resident self;
+
+  private @Nullable Model model;
+  private @Nullable FisherMonitor monitor;
+  private @Nullable String graphDigest;
+
+  /** Whether the model holds the weights that its graph came with. */
+  private boolean ownWeights;
+
+  private @Nullable Frozen frozen;
+
+  /** A copy of the running diagonal that is being written; the model must outlive it. */
+  private @Nullable SavedMonitor beingWritten;
+
+  /**
+   * A monitor in a file.
+   *
+   * @param owned whether the file goes when it is not needed any more
+   */
+  private record Frozen(Path file, boolean owned, Optional<Figures> figures) {}
+
+  /**
+   * @param self who is asked to let the model go when another one needs the room
+   */
+  Residence(String run, Workshop workshop, Residents.Resident self) {
+    this.run = run;
+    this.workshop = workshop;
+    this.self = self;
+  }
+
+  /** Is what a file says, which somebody else keeps. */
+  void restore(Path file, Optional<String> digest, Optional<Figures> figures) {
+    frozen = new Frozen(file, false, figures);
+    graphDigest = digest.orElse(null);
+  }
+
+  /**
+   * Puts a checkpoint's weights into its model.
+   *
+   * @param before the checkpoint that was in force, if any
+   */
+  void install(CheckpointEvent event, Optional<CheckpointEvent> before, Optional<Figures> figures)
+      throws RejectedEventException {
+    GraphCache.Graph copy = workshop.graph(event.graph());
+    boolean sameGraph = copy.sha256().equals(graphDigest);
+    boolean sameModel =
+        sameGraph && before.isPresent() && before.get().logits().equals(event.logits());
+    boolean sameQuestion =
+        sameModel
+            && before.get().likelihood().equals(event.likelihood())
+            && before.get().layers().equals(event.layers());
+    try {
+      place(event, copy, sameModel && (event.weights().isPresent() || ownWeights), figures);
+      if (!sameQuestion) {
+        forgetMonitor();
+      }
+      if (resume(event)) {
+        monitor().checkpoint(workshop.decay());
+      }
+    } catch (ModelException e) {
+      throw new RejectedEventException(e.code(), e.getMessage(), e);
+    }
+  }
+
+  /** Brings the model of the checkpoint in force back, if it is gone. */
+  void wake(CheckpointEvent inForce, Optional<Figures> figures) throws RejectedEventException {
+    if (model != null) {
+      workshop.residents().touch(self);
+      return;
+    }
+    GraphCache.Graph copy = workshop.graph(inForce.graph());
+    if (graphDigest != null && !graphDigest.equals(copy.sha256())) {
+      throw new RejectedEventException(
+          "digest-mismatch", "the graph of the checkpoint in force is not what it was");
+    }
+    try {
+      place(inForce, copy, false, figures);
+      boolean unused = resume(inForce);
+    } catch (ModelException e) {
+      throw new RejectedEventException(e.code(), e.getMessage(), e);
+    }
+  }
+
+  private void place(
+      CheckpointEvent event, GraphCache.Graph copy, boolean reused, Optional<Figures> figures)
+      throws ModelException, RejectedEventException {
+    Model current = model;
+    if (reused && current != null) {
+      workshop.residents().touch(self);
+      replaceWeights(event, current);
+    } else {
+      Model next = load(event, copy);
+      freeze(figures);
+      model = next;
+      workshop.residents().touch(self);
+    }
+    graphDigest = copy.sha256();
+    ownWeights = event.weights().isEmpty();
+  }
+
+  private Model load(CheckpointEvent event, GraphCache.Graph copy)
+      throws ModelException, RejectedEventException {
+    workshop.residents().admit(self);
+    Model next = null;
+    boolean ready = false;
+    try {
+      OutputSelector output = new OutputSelector(event.logits().index(), event.logits().key());
+      next = workshop.loader().load(copy.file(), output);
+      replaceWeights(event, next);
+      ready = true;
+      return next;
+    } finally {
+      if (!ready && next != null) {
+        next.close();
+      }
+      if (!ready && model == null) {
+        workshop.residents().gone(self);
+      }
+    }
+  }
+
+  private void replaceWeights(CheckpointEvent event, Model into)
+      throws RejectedEventException, ModelException {
+    if (event.weights().isPresent()) {
+      FileReference weights = event.weights().get();
+      into.replaceWeights(workshop.resolve(weights), weights.sha256());
+    }
+  }
+
+  /** Makes the monitor, unless it is there; whether it has a past. */
+  private boolean resume(CheckpointEvent event) {
+    if (monitor != null) {
+      return true;
+    }
+    Model current = model();
+    List<LayerMap.Rule> rules = event.layers().stream().map(Residence::rule).toList();
+    Frozen past = frozen;
+    FisherMonitor next = newMonitor(event, current, rules);
+    boolean resumed = false;
+    if (past != null) {
+      try (SafetensorsReader file = SafetensorsReader.open(past.file())) {
+        if (SavedMonitor.isIn(file)) {
+          Optional<String> reason = next.restore(file, past.figures());
+          resumed = reason.isEmpty();
+          reason.ifPresent(
+              why ->
+                  LOG.warn(
+                      "run {}: its running state in {} is not taken up: {}",
+                      run,
+                      past.file(),
+                      why));
+        }
+      } catch (IOException e) {
+        next.close();
+        throw new UncheckedIOException(
+            "the state " + past.file() + " of run " + run + " cannot be read: " + e.getMessage(),
+            e);
+      }
+    }
+    monitor = next;
+    dropFrozen();
+    return resumed;
+  }
+
+  private FisherMonitor newMonitor(
+      CheckpointEvent event, Model current, List<LayerMap.Rule> rules) {
+    return new FisherMonitor(
+        current,
+        likelihood(event.likelihood()),
+        LayerMap.of(current.parameters(), rules),
+        workshop.settings(),
+        workshop.upkeep(),
+        System::nanoTime);
+  }
+
+  private static LayerMap.Rule rule(LayerRule rule) {
+    return new LayerMap.Rule(rule.name(), Pattern.compile(rule.match()));
+  }
+
+  private static Likelihood likelihood(LikelihoodSpec spec) {
+    return switch (spec.kind()) {
+      case "bernoulli" -> Likelihood.bernoulli();
+      case "gaussian" -> Likelihood.gaussian(spec.sigma().orElse(1));
+      default -> Likelihood.categorical();
+    };
+  }
+
+  /** Lets the model go; the monitor stays in a file. */
+  void freeze(Optional<Figures> figures) {
+    FisherMonitor watching = monitor;
+    if (watching != null && !watching.isEmpty()) {
+      Frozen past;
+      try (SavedMonitor saved = watching.save(false)) {
+        Path file =
+            workshop
+                .spool(
+                    out -> {
+                      SafetensorsWriter.write(out, Map.of(), saved.tensors());
+                      return true;
+                    })
+                .orElseThrow();
+        past = new Frozen(file, true, figures);
+      }
+      forgetMonitor();
+      frozen = past;
+    }
+    closeModel();
+  }
+
+  private void closeModel() {
+    SavedMonitor writing = beingWritten;
+    if (writing != null) {
+      writing.awaitClosed();
+      beingWritten = null;
+    }
+    FisherMonitor watching = monitor;
+    if (watching != null) {
+      watching.close();
+      monitor = null;
+    }
+    Model current = model;
+    if (current != null) {
+      current.close();
+      model = null;
+      workshop.residents().gone(self);
+    }
+  }
+
+  private void forgetMonitor() {
+    FisherMonitor watching = monitor;
+    if (watching != null) {
+      watching.close();
+      monitor = null;
+    }
+    dropFrozen();
+  }
+
+  private void dropFrozen() {
+    Frozen past = frozen;
+    frozen = null;
+    if (past != null && past.owned()) {
+      try {
+        Files.deleteIfExists(past.file());
+      } catch (IOException e) {
+        throw new UncheckedIOException(past.file() + " cannot be removed", e);
+      }
+    }
+  }
+
+  /** Forgets everything. */
+  void reset() {
+    forgetMonitor();
+    closeModel();
+    graphDigest = null;
+  }
+
+  boolean isLive() {
+    return model != null;
+  }
+
+  /** Whether there is anything to show or to save. */
+  boolean isEmpty() {
+    return frozen == null && (monitor == null || monitor.isEmpty());
+  }
+
+  Model model() {
+    Model current = model;
+    if (current == null) {
+      throw new IllegalStateException("the model of run " + run + " is not here");
+    }
+    return current;
+  }
+
+  FisherMonitor monitor() {
+    FisherMonitor current = monitor;
+    if (current == null) {
+      throw new IllegalStateException("run " + run + " has no monitor");
+    }
+    return current;
+  }
+
+  Optional<String> graphDigest() {
+    return Optional.ofNullable(graphDigest);
+  }
+
+  /** Everything accumulated, as it is now, to be written later and closed. */
+  Saved save() throws IOException {
+    FisherMonitor watching = monitor;
+    if (watching != null) {
+      watching.adoptPlan();
+      SavedMonitor saved = watching.save(true);
+      beingWritten = saved;
+      return new Saved(saved.tensors(), saved::close);
+    }
+    Frozen past = frozen;
+    if (past == null) {
+      return new Saved(List.of(), () -> {});
+    }
+    SafetensorsReader file = SafetensorsReader.open(past.file());
+    List<TensorSource> tensors = new ArrayList<>();
+    for (TensorInfo tensor : file.tensors()) {
+      if (SavedMonitor.isPart(tensor)) {
+        tensors.add(TensorSource.of(file, tensor, tensor.name()));
+      }
+    }
+    return new Saved(tensors, file::close);
+  }
+
+  /** What {@link #save} gives. */
+  record Saved(List<TensorSource> tensors, Closing closing) implements AutoCloseable {
+
+    interface Closing {
+      void close() throws IOException;
+    }
+
+    @Override
+    public void close() throws IOException {
+      closing.close();
+    }
+  }
+
+  /** The file that it is frozen in may go; the same is in another. */
+  void moved(Path file) {
+    Frozen past = frozen;
+    if (past != null) {
+      dropFrozen();
+      frozen = new Frozen(file, false, past.figures());
+    }
+  }
+
+  /** Writes the running diagonal; false, with nothing written, if there is none. */
+  boolean writeDiagonal(OutputStream out) throws IOException {
+    FisherMonitor watching = monitor;
+    if (watching != null) {
+      return watching.writeDiagonal(out);
+    }
+    Frozen past = frozen;
+    if (past == null) {
+      return false;
+    }
+    try (SafetensorsReader file = SafetensorsReader.open(past.file())) {
+      return SavedMonitor.writeDiagonal(file, out);
+    }
+  }
+
+  @Override
+  public void close() {
+    reset();
+  }
+}

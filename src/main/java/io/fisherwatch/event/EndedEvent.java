@@ -1,0 +1,19 @@
+package io.fisherwatch.event;
+
+/**
+ * An event that came to its end.
+ *
+ * @param type its kind
+ * @param outcome how it ended
+ * @param seconds how long that took
+ * @param topic the topic
+ * @param partition its partition
+ * @param offset its place there
+ */
+public record EndedEvent(
+    EventType type,
+    Disposition outcome,
+    double seconds,
+    String topic,
+    int partition,
+    long offset) {}
