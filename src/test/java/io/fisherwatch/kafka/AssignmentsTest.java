@@ -69,7 +69,8 @@ class AssignmentsTest {
     Assignments assignments = assignments(Duration.ZERO);
     process(assignments);
     assignments.onPartitionsLost(ONE);
-    assertThat(heard).containsExactly("assigned 0", "released 0 at -1");
+    assertThat(heard).containsExactly("assigned 0", "lost 0");
+    assertThat(committed()).isEqualTo(-1);
   }
 
   @Test

@@ -1,0 +1,150 @@
+package io.fisherwatch.agent;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The agent as a user runs it: a process of its own, from the jar, watched over HTTP. */
+final class AgentProcess implements AutoCloseable {
+
+  private static final Path JAR = Path.of("target/fisherwatch.jar");
+  private static final Pattern COUNT =
+      Pattern.compile("fisherwatch_events_total\\{([^}]*)} ([0-9.E]+)");
+
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final Path config;
+  private final Path log;
+  private final int port;
+  private Process process;
+
+  /**
+   * @param folder for its configuration and its log
+   * @param yaml the configuration, but for the port
+   */
+  AgentProcess(Path folder, String name, String yaml) throws IOException {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      port = socket.getLocalPort();
+    }
+    config = folder.resolve(name + ".yaml");
+    log = folder.resolve(name + ".log");
+    Files.writeString(config, yaml + "web:\n  port: " + port + "\n");
+  }
+
+  void start() throws IOException {
+    process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx512m",
+                "-jar",
+                JAR.toAbsolutePath().toString(),
+                "agent",
+                "--config",
+                config.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+            .start();
+  }
+
+  /** SIGKILL. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
+  }
+
+  void signal(String signal) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
+  }
+
+  boolean isAlive() {
+    return process != null && process.isAlive();
+  }
+
+  int await() throws InterruptedException {
+    return process.waitFor();
+  }
+
+  String log() throws IOException {
+    return Files.readString(log);
+  }
+
+  /** Ended events by outcome, or all; 0 while nobody answers. */
+  long events(String outcome) throws InterruptedException {
+    String metrics;
+    try {
+      metrics = new String(get("/metrics").body(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      return 0; // not up yet
+    }
+    long sum = 0;
+    Matcher matcher = COUNT.matcher(metrics);
+    while (matcher.find()) {
+      if (matcher.group(1).contains(outcome)) {
+        sum += (long) Double.parseDouble(matcher.group(2));
+      }
+    }
+    return sum;
+  }
+
+  /** Waits for so many ended events. */
+  void awaitEvents(long count) throws Exception {
+    for (int i = 0; i < 12_000; i++) {
+      if (events("") >= count) {
+        return;
+      }
+      if (!isAlive()) {
+        throw new AssertionError("the agent ended: " + log());
+      }
+      Thread.sleep(10);
+    }
+    throw new AssertionError(events("") + " events of " + count + " ended; log: " + log());
+  }
+
+  /** A run's figures, less what hangs on a clock. */
+  JsonNode run(String name) throws Exception {
+    ObjectNode json = (ObjectNode) new ObjectMapper().readTree(get("/api/runs/" + name).body());
+    for (String field : java.util.List.of("estimateTime", "checkpointTime", "durableStep")) {
+      json.remove(field);
+    }
+    return json;
+  }
+
+  byte[] diagonal(String name) throws Exception {
+    return get("/api/runs/" + name + "/diagonal.safetensors").body();
+  }
+
+  HttpResponse<byte[]> get(String path) throws IOException, InterruptedException {
+    URI uri = URI.create("http://127.0.0.1:" + port + path);
+    return http.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofByteArray());
+  }
+
+  static String yaml(String servers, Path roots, Path state, Map<String, String> estimate) {
+    StringBuilder yaml = new StringBuilder();
+    yaml.append("kafka:\n  bootstrapServers: ").append(servers).append('\n');
+    yaml.append("  groupId: ").append(state.getFileName()).append('\n');
+    yaml.append("  properties:\n    session.timeout.ms: 6000\n    heartbeat.interval.ms: 500\n");
+    yaml.append("files:\n  roots: [").append(roots).append("]\n");
+    yaml.append("state:\n  directory: ").append(state).append("\n  interval: 0.2s\n");
+    yaml.append("threads: 1\nestimate:\n  cvEvery: 5\n");
+    estimate.forEach(
+        (key, value) -> yaml.append("  ").append(key).append(": ").append(value).append('\n'));
+    return yaml.toString();
+  }
+
+  @Override
+  public void close() {
+    if (process != null) {
+      process.destroyForcibly();
+    }
+  }
+}
