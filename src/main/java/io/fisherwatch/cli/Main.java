@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       BrokerCommand.class,
       EstimateCommand.class,
       ConfigCommand.class,
+      StateCommand.class,
       StudyCommand.class
     })
 public final class Main implements Runnable {

@@ -83,20 +83,30 @@ public final class StateStore {
 
   private static Optional<String> verify(Path file, List<Snapshot> into) throws StateException {
     try {
-      Path folder = file.toAbsolutePath().getParent();
       Manifest manifest = Manifest.read(file);
-      if (folder == null) {
-        throw new IOException(file + " lies in no folder");
-      }
-      for (StoredRun run : manifest.runs()) {
-        for (StoredFile stored : run.files()) {
-          DurableFiles.verify(folder, stored);
-        }
-      }
-      into.add(new Snapshot(folder, manifest));
+      into.add(new Snapshot(verifyFiles(file, manifest), manifest));
       return Optional.empty();
     } catch (IOException e) {
       return Optional.of(String.valueOf(e.getMessage()));
     }
+  }
+
+  /**
+   * Reads every file of a snapshot through.
+   *
+   * @return the folder that they lie in
+   * @throws IOException if one is not what was stored
+   */
+  static Path verifyFiles(Path file, Manifest manifest) throws IOException {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder == null) {
+      throw new IOException(file + " lies in no folder");
+    }
+    for (StoredRun run : manifest.runs()) {
+      for (StoredFile stored : run.files()) {
+        DurableFiles.verify(folder, stored);
+      }
+    }
+    return folder;
   }
 }
