@@ -50,7 +50,14 @@ public final class Agent implements AutoCloseable {
             config.estimate().decay());
     dispatcher = new EventDispatcher(workshop, board, config.endedRetention(), Clock.systemUTC());
     source = new KafkaEventSource(config.kafka());
-    web = WebServer.start(config.web(), board, dispatcher, metrics.handler(), this::notReadyReason);
+    web =
+        WebServer.start(
+            config.web(),
+            board,
+            dispatcher,
+            metrics.handler(),
+            this::notReadyReason,
+            metrics::activity);
   }
 
   /**

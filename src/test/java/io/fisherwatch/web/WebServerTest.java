@@ -2,13 +2,16 @@ package io.fisherwatch.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fisherwatch.snapshot.AgentActivity;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -17,6 +20,8 @@ import org.junit.jupiter.api.Test;
 class WebServerTest {
 
   private Optional<String> reason = Optional.empty();
+  private final AgentActivity activity =
+      new AgentActivity(Map.of("batch", Map.of("processed", 3L)), OptionalDouble.empty(), 7);
   private WebServer server;
 
   @BeforeEach
@@ -27,7 +32,8 @@ class WebServerTest {
             new SnapshotBoard(10),
             (run, out) -> false,
             exchange -> Responses.text(exchange, 200, "metrics"),
-            () -> reason);
+            () -> reason,
+            () -> activity);
   }
 
   @AfterEach
