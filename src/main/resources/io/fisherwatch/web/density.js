@@ -18,11 +18,12 @@ function words(bucket) {
 
 const short = (bucket) => (/\d/.test(bucket) ? bucket.replace("-", "−") : bucket);
 
-/** The buckets between the first and the last that are filled anywhere, and one more at each end. */
+/** The decades between the first and the last that are filled anywhere, and one more at each end; and what is 0. */
 function span(densities) {
-  const filled = BUCKETS.map((b) => densities.some((d) => d[b] > 0));
+  const sized = BUCKETS.slice(1);
+  const filled = sized.map((b) => densities.some((d) => d[b] > 0));
   const first = Math.max(0, filled.indexOf(true) - 1);
-  return BUCKETS.slice(first, filled.lastIndexOf(true) + 2);
+  return ["zero", ...sized.slice(first, filled.lastIndexOf(true) + 2)];
 }
 
 export class Density {
@@ -54,12 +55,12 @@ export class Density {
     const buckets = span([this.#now]);
     const most = Math.max(...buckets.map((b) => this.#now[b] ?? 0), 1e-9);
     while (this.bars.children.length > buckets.length) this.bars.lastChild.remove();
-    while (this.bars.children.length < buckets.length) this.bars.append(make("div", {}, make("span")));
+    while (this.bars.children.length < buckets.length) this.bars.append(make("div", {}, make("div", { className: "bar" }), make("span")));
     buckets.forEach((bucket, i) => {
-      const bar = this.bars.children[i];
-      bar.style.height = `${(100 * (this.#now[bucket] ?? 0)) / most}%`;
-      bar.title = `${words(bucket)}: ${percent(this.#now[bucket])}`;
-      setText(bar.firstChild, short(bucket));
+      const column = this.bars.children[i];
+      column.firstChild.style.height = `${(100 * (this.#now[bucket] ?? 0)) / most}%`;
+      column.title = `${words(bucket)}: ${percent(this.#now[bucket])}`;
+      setText(column.lastChild, short(bucket));
     });
     const filled = buckets.filter((b) => this.#now[b] > 0);
     this.bars.ariaLabel = filled.length ? filled.map((b) => `${words(b)}: ${percent(this.#now[b])}`).join(", ") : "no diagonal is kept";

@@ -61,8 +61,8 @@ export class LayerTable {
   constructor(table, choose) {
     this.choose = choose;
     this.head = make("tr", {}, this.#heading("layer", "layer", "name of the layer"),
-      ...COLUMNS.map((c) => this.#heading(c.name, c.title, c.help)),
-      make("th", { scope: "col", textContent: "tr F over steps" }));
+      make("th", { scope: "col", textContent: "over steps" }),
+      ...COLUMNS.map((c) => this.#heading(c.name, c.title, c.help)));
     this.body = make("tbody");
     table.append(make("thead", {}, this.head), this.body);
     this.body.addEventListener("keydown", (event) => this.#keys(event));
@@ -108,7 +108,7 @@ export class LayerTable {
     const button = make("button", { type: "button", className: "layer", textContent: name, title: name, tabIndex: -1 });
     const spark = sparkline();
     const cells = COLUMNS.map(() => make("td"));
-    const tr = make("tr", {}, make("th", { scope: "row" }, button), ...cells, make("td", {}, spark.svg));
+    const tr = make("tr", {}, make("th", { scope: "row" }, button), make("td", {}, spark.svg), ...cells);
     tr.addEventListener("click", () => this.choose(this.last[2] === name ? TOTAL : name));
     const row = { tr, button, cells, spark };
     this.#rows.set(name, row);
@@ -147,7 +147,7 @@ export class LayerTable {
   }
 
   #marks() {
-    ["layer", ...COLUMNS.map((c) => c.name)].forEach((name, i) => {
+    ["layer", null, ...COLUMNS.map((c) => c.name)].forEach((name, i) => {
       const sort = name === this.#sort ? (this.#down ? "descending" : "ascending") : null;
       const cell = this.head.cells[i];
       if (cell.getAttribute("aria-sort") === sort) return;
