@@ -254,18 +254,19 @@ describe("the live page", { skip }, () => {
     await page.waitForFunction(() => document.querySelectorAll("button.run").length >= 20
       && document.querySelectorAll("#layertable tbody tr").length === 300);
     await page.waitForFunction(() => document.querySelectorAll("#layertable .spark path[d^=M]").length === 300);
-    await page.evaluate(() => {
-      window.stalls = [];
-      new PerformanceObserver((list) => list.getEntries().forEach((e) => window.stalls.push(e.duration))).observe({ type: "longtask" });
-    });
-    for (let i = 0; i < 5; i++) {
+    // In time of the page's own thread, not of the clock, since whoever else uses the machine must not matter.
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+    const busy = async () => (await devtools.send("Performance.getMetrics")).metrics.find((m) => m.name === "TaskDuration").value;
+    const before = await busy();
+    const rounds = 5;
+    for (let i = 0; i < rounds; i++) {
       for (const run of runs) await server.publish(run, { layers: 300 });
       await page.waitForTimeout(1000);
     }
-    const stalls = await page.evaluate(() => window.stalls);
-    const longest = Math.max(0, ...stalls);
-    console.log(`20 runs of 300 layers: ${stalls.length} tasks above 50 ms, the longest ${longest} ms`);
-    assert.ok(longest < 400, `${longest} ms`);
+    const each = (1000 * (await busy() - before)) / rounds;
+    console.log(`20 runs of 300 layers: ${each.toFixed(0)} ms for each round of 20 snapshots`);
+    assert.ok(each < 300, `${each} ms`);
     await page.getByLabel("Filter").fill("block.29");
     assert.equal(await page.locator("#layertable tbody tr").count(), 11);
     assert.equal(await text(page, "layercount"), "11 of 300 layers");

@@ -39,13 +39,7 @@ final class Api {
   }
 
   void handle(HttpExchange exchange, String path) throws IOException {
-    Query query;
-    try {
-      query = Query.of(exchange.getRequestURI());
-    } catch (IllegalArgumentException e) {
-      Responses.problem(exchange, 400, "Bad Request", String.valueOf(e.getMessage()));
-      return;
-    }
+    Query query = Query.of(exchange.getRequestURI());
     switch (path) {
       case "/api/runs" -> runs(exchange);
       case "/api/agent" -> agent(exchange);

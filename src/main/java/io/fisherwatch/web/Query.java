@@ -18,9 +18,6 @@ final class Query {
     this.values = values;
   }
 
-  /**
-   * @throws IllegalArgumentException if a value is not percent-encoded as it should be
-   */
   static Query of(URI uri) {
     Map<String, List<String>> values = new LinkedHashMap<>();
     String query = uri.getRawQuery();

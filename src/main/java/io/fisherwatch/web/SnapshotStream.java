@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SnapshotStream implements SnapshotListener {
 
-  private static final long HEARTBEAT_MILLIS = 10_000;
+  private static final long HEARTBEAT_NANOS = 10_000_000_000L;
 
   private final Map<String, RunSnapshot> waiting = new LinkedHashMap<>();
   private final Optional<String> focus;
@@ -65,11 +65,17 @@ final class SnapshotStream implements SnapshotListener {
       write(out, "retry: 2000\n\n");
       alive(out, board);
       board.runs().values().forEach(this::published);
+      long due = System.nanoTime() + HEARTBEAT_NANOS;
       while (!stopped) {
-        RunSnapshot next = next();
-        if (next == null) {
+        RunSnapshot next = next(due);
+        if (System.nanoTime() >= due) {
           alive(out, board);
-        } else if (focus.isEmpty() || focus.get().equals(next.run())) {
+          due = System.nanoTime() + HEARTBEAT_NANOS;
+        }
+        if (next == null) {
+          continue;
+        }
+        if (focus.isEmpty() || focus.get().equals(next.run())) {
           event(out, "snapshot", FiguresJson.of(next));
         } else {
           event(out, "summary", FiguresJson.summary(next));
@@ -81,11 +87,10 @@ final class SnapshotStream implements SnapshotListener {
   }
 
   /** Waits for a snapshot, until the next heartbeat is due. */
-  private @Nullable RunSnapshot next() throws IOException {
-    long deadline = System.nanoTime() + HEARTBEAT_MILLIS * 1_000_000;
+  private @Nullable RunSnapshot next(long due) throws IOException {
     synchronized (waiting) {
       while (waiting.isEmpty() && !stopped) {
-        long left = (deadline - System.nanoTime()) / 1_000_000;
+        long left = (due - System.nanoTime() + 999_999) / 1_000_000;
         if (left <= 0) {
           return null;
         }

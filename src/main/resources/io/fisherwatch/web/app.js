@@ -41,7 +41,10 @@ const view = {
 const stream = new Stream({
   connected() {
     connected = true;
-    if (chosen) load(chosen); // what was missed while away
+    if (chosen) { // what was missed while away
+      loadHistory(chosen);
+      loadTraces(chosen);
+    }
     askAgent();
     schedule();
   },
@@ -51,32 +54,34 @@ const stream = new Stream({
   },
   runs(names) {
     store.keep(names);
+    if (wanted && !names.includes(wanted)) wanted = null;
     if (chosen && !names.includes(chosen)) chosen = null;
     schedule();
   },
-  summary: hear,
-  snapshot: hear,
+  summary(summary) {
+    hear(summary, (run) => run.hearSummary(summary));
+  },
+  snapshot(snapshot) {
+    hear(snapshot, (run) => run.hearSnapshot(snapshot, layer));
+  },
 });
 
-function hear(snapshot) {
+function hear(snapshot, take) {
   const isNew = !store.runs.has(snapshot.run);
   const run = store.run(snapshot.run);
-  if (snapshot.run === chosen && snapshot.layers.length > 1) run.hearSnapshot(snapshot, layer);
-  else run.hearSummary(snapshot);
+  take(run);
   if (isNew) api.history(run.name, [TOTAL], SPARK_POINTS).then((h) => { if (h) run.takeOverview(h); schedule(); });
   if (!chosen && (!wanted || wanted === snapshot.run)) choose(snapshot.run);
   schedule();
 }
 
-/** Looks at a run from now on. */
+/** Looks at a run from now on; at the same layer, if it has one of that name. */
 function choose(name) {
   wanted = null;
   if (name === chosen) return;
   const old = store.runs.get(chosen);
   if (old) Object.assign(old, { latest: null, points: [] });
   chosen = name;
-  if (!query.get("layer")) layer = TOTAL;
-  query.delete("layer"); // of the address that the page was opened at
   stream.open(name);
   remember();
   schedule();
@@ -85,8 +90,8 @@ function choose(name) {
 function chooseLayer(name) {
   layer = name;
   remember();
-  load(chosen);
-  schedule();
+  loadHistory(chosen);
+  drawSoon();
 }
 
 function remember() {
@@ -96,14 +101,23 @@ function remember() {
   history.replaceState(null, "", address);
 }
 
-async function load(name) {
-  const layers = layer === TOTAL ? [TOTAL] : [TOTAL, layer];
-  const [past, traces] = await Promise.all([api.history(name, layers, HISTORY_POINTS), api.traces(name, SPARK_POINTS)]);
+/** What went before, of the layer in view. */
+async function loadHistory(name) {
+  const wantedLayer = layer;
+  const past = await api.history(name, [...new Set([TOTAL, wantedLayer])], HISTORY_POINTS);
   const run = store.runs.get(name);
-  if (!run || name !== chosen || !layers.includes(layer)) return; // chosen otherwise meanwhile
-  if (past) run.takeHistory(past);
-  if (traces) run.takeTraces(traces);
-  schedule();
+  if (!past || !run || name !== chosen || layer !== wantedLayer) return; // chosen otherwise meanwhile
+  run.takeHistory(past);
+  drawSoon();
+}
+
+/** What went before, of all layers. */
+async function loadTraces(name) {
+  const traces = await api.traces(name, SPARK_POINTS);
+  const run = store.runs.get(name);
+  if (!traces || !run || name !== chosen) return;
+  run.takeTraces(traces);
+  drawSoon();
 }
 
 async function askAgent() {
@@ -141,7 +155,10 @@ function draw() {
   document.body.classList.toggle("lost", !connected);
   if (!run?.latest) return;
   const { latest } = run;
-  if (layer !== TOTAL && !latest.layers.some((l) => l.layer === layer)) layer = TOTAL;
+  if (layer !== TOTAL && !latest.layers.some((l) => l.layer === layer)) {
+    layer = TOTAL;
+    remember();
+  }
   tiles(latest);
   const log = byId("log").checked;
   const points = controls(run);
@@ -193,7 +210,7 @@ function tiles(s) {
   const total = s.layers[0];
   const f = total.trace.fisher;
   const small = total.diagonal?.smallShare["1e-05"];
-  const gap = (side) => `gap ${percent(ratio(valueOf(total.gap[side]), valueOf(f)))} of F`;
+  const gap = (side) => `gap ${percent(ratio(valueOf(total.gap[side]), valueOf(f)))} of F`.replace("× of", "×");
   const items = [
     ["trace of F", number(valueOf(f)), `± ${number(errorOf(f), 2)}`],
     ["lower bound", number(valueOf(total.trace.lower)), gap("lower")],

@@ -30,6 +30,7 @@ export class LineChart {
     this.data = dataTable(title, () => this.#table());
     parent.append(make("div", { className: "legendrow" }, this.legend, this.where, this.reset), this.area, this.spoken, this.data);
     this.area.addEventListener("keydown", (event) => this.#keys(event));
+    this.area.addEventListener("dblclick", () => this.#unzoom());
     new ResizeObserver(() => this.#resize()).observe(this.area);
     addEventListener("themechange", () => { this.#key = ""; });
   }
@@ -86,7 +87,6 @@ export class LineChart {
         drawClear: [(u) => this.#drawMarks(u)],
       },
     }, data, this.area);
-    this.area.addEventListener("dblclick", () => { this.reset.hidden = true; });
     this.#buttons.clear();
     this.legend.replaceChildren(...this.#lines.map((line, i) => this.#legendButton(line, i)));
   }

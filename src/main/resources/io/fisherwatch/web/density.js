@@ -1,10 +1,11 @@
 // The diagonal of F: share of entries by decade, now as bars, and for the whole model over steps as a map.
 import { dataTable, make, setText } from "./dom.js";
-import { NONE, layerName, number, percent } from "./format.js";
+import { NONE, count, layerName, number, percent } from "./format.js";
 import { Heatmap } from "./heatmap.js";
 import { TOTAL } from "./store.js";
 
 const DECADES = Array.from({ length: 25 }, (_, i) => String(i - 20));
+const MOST_ROWS = 100;
 const BUCKETS = ["zero", "under", ...DECADES, "over"];
 
 /** A bucket's name in words. */
@@ -28,6 +29,7 @@ function span(densities) {
 
 export class Density {
   #now = {};
+  #past = [];
 
   constructor(bars, map, facts, caption) {
     this.bars = bars;
@@ -39,6 +41,8 @@ export class Density {
     }));
     bars.after(this.data);
     this.map = new Heatmap(map, "Share of diagonal entries by decade and step, whole model");
+    this.past = dataTable("Share of diagonal entries by decade and step", () => this.#pastTable());
+    map.append(this.past);
   }
 
   draw(snapshot, points, layer) {
@@ -49,6 +53,7 @@ export class Density {
     this.#drawFacts(shown.diagonal);
     this.#drawMap(points.filter((p) => p.figures[TOTAL]?.density));
     this.data.refresh();
+    this.past.refresh();
   }
 
   #drawBars() {
@@ -75,7 +80,18 @@ export class Density {
       : `${NONE} no diagonal is kept`);
   }
 
+  #pastTable() {
+    const buckets = span(this.#past.map((p) => p.figures[TOTAL].density));
+    const every = Math.max(1, Math.ceil(this.#past.length / MOST_ROWS));
+    return {
+      columns: ["step", ...buckets.map(words)],
+      rows: this.#past.filter((_, i) => (this.#past.length - 1 - i) % every === 0).reverse()
+        .map((p) => [count(p.batchStep), ...buckets.map((b) => percent(p.figures[TOTAL].density[b]))]),
+    };
+  }
+
   #drawMap(points) {
+    this.#past = points;
     const densities = points.map((p) => p.figures[TOTAL].density);
     const buckets = span(densities).reverse();
     const most = densities.reduce((a, d) => Math.max(a, ...Object.values(d)), 1e-9);

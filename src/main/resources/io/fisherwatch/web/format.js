@@ -11,7 +11,8 @@ export function number(x, digits = 4) {
   return Number(x.toPrecision(digits)).toString().replace("-", "−");
 }
 
-export const count = (x) => (known(x) ? x.toLocaleString("en") : NONE);
+const grouped = new Intl.NumberFormat("en");
+export const count = (x) => (known(x) ? grouped.format(x) : NONE);
 
 /** A share as a percentage; many times the whole as a factor, which reads better than 10⁸ %. */
 export function percent(x) {

@@ -49,10 +49,15 @@ export class Heatmap {
     this.canvas.ariaLabel = `${this.title}: ${rows.length} rows, ${steps.length} columns`;
     const most = 14;
     const every = Math.ceil(rows.length / most);
-    const names = rows.map((row) => row.name).filter((_, i) => i % every === 0);
-    if (this.key !== JSON.stringify(names)) {
-      this.key = JSON.stringify(names);
-      this.rows.replaceChildren(...names.map((name) => make("span", { textContent: name, title: name })));
+    const key = JSON.stringify(rows.map((row) => row.name));
+    if (this.key !== key) {
+      this.key = key;
+      this.rows.replaceChildren();
+      for (let i = 0; i < rows.length; i += every) {
+        const label = make("span", { textContent: rows[i].name, title: rows[i].name });
+        label.style.flexGrow = Math.min(every, rows.length - i); // as high as the rows that it stands for
+        this.rows.append(label);
+      }
     }
     if (!this.canvas.matches(":hover")) this.readout.textContent = note;
   }

@@ -26,8 +26,9 @@ export class LayerTime {
   draw({ steps, layers }, chosen, log) {
     this.#steps = steps;
     this.#rows = [...layers].filter(([name]) => name !== TOTAL);
-    const last = (values) => values.at(-1) ?? -1;
-    const largest = [...this.#rows].sort(([, a], [, b]) => last(b) - last(a)).slice(0, MOST_LINES).map(([name]) => name);
+    // The largest at their peaks, since those do not change places at every step.
+    const peaks = this.#rows.map(([name, values]) => [values.reduce((a, b) => Math.max(a, b ?? 0), 0), name]);
+    const largest = peaks.sort(([a], [b]) => b - a).slice(0, MOST_LINES).map(([, name]) => name);
     if (chosen !== TOTAL && layers.has(chosen) && !largest.includes(chosen)) largest[largest.length - 1] = chosen;
     const order = this.#rows.map(([name]) => name).filter((name) => largest.includes(name));
     this.lines.draw(steps, order.map((name, i) => (

@@ -16,10 +16,12 @@ function remembered() {
 }
 
 let choice = remembered();
+const colours = new Map(); // asking the browser for one makes it compute styles
 
 function apply() {
   const dark = choice === "dark" || (choice === "auto" && prefersDark.matches);
   document.documentElement.dataset.theme = dark ? "dark" : "light";
+  colours.clear();
   dispatchEvent(new Event("themechange"));
 }
 
@@ -38,7 +40,10 @@ export function themeButton(button) {
 }
 
 /** The value of a colour of the style sheet as it stands. */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export function colour(name) {
+  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return colours.get(name);
+}
 
 prefersDark.addEventListener("change", apply);
 apply();
