@@ -74,7 +74,14 @@ public final class Agent implements AutoCloseable {
             config.estimate().latestOnly(),
             clock);
     source = new KafkaEventSource(config.kafka());
-    web = WebServer.start(config.web(), board, dispatcher, metrics.handler(), this::notReadyReason);
+    web =
+        WebServer.start(
+            config.web(),
+            board,
+            dispatcher,
+            metrics.handler(),
+            this::notReadyReason,
+            metrics::activity);
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.fisherwatch.prometheus;
 
 import com.sun.net.httpserver.HttpHandler;
+import io.fisherwatch.snapshot.AgentActivity;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -15,8 +16,11 @@ import io.prometheus.metrics.exporter.httpserver.MetricsHandler;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
@@ -143,6 +147,24 @@ public final class AgentMetrics implements AutoCloseable {
   /** How many events ended in the dead-letter topic, in this process. */
   public long deadLettered() {
     return deadLettered.get();
+  }
+
+  /** What the agent has done so far. */
+  public AgentActivity activity() {
+    Map<String, Map<String, Long>> counts = new LinkedHashMap<>();
+    for (String type : TYPES) {
+      Map<String, Long> outcomes = new LinkedHashMap<>();
+      for (String outcome : OUTCOMES) {
+        Counter counter = events.get(type + "/" + outcome);
+        outcomes.put(outcome, counter == null ? 0 : (long) counter.count());
+      }
+      counts.put(type, outcomes);
+    }
+    OptionalDouble mean =
+        handling.count() == 0
+            ? OptionalDouble.empty()
+            : OptionalDouble.of(handling.mean(TimeUnit.SECONDS));
+    return new AgentActivity(counts, mean, lag.get());
   }
 
   /** Sets the number of records that wait. */

@@ -17,13 +17,16 @@ import java.util.concurrent.CopyOnWriteArrayList;
  */
 public final class SnapshotBoard implements SnapshotListener {
 
+  /** Figures of layers that a run's history keeps at most: some 60 MB. */
+  private static final int MOST_LAYER_FIGURES = 100_000;
+
   private final int historyLimit;
   private final List<SnapshotListener> listeners = new CopyOnWriteArrayList<>();
   private final Map<String, List<HistoryPoint>> histories = new TreeMap<>();
   private volatile SortedMap<String, RunSnapshot> latest = new TreeMap<>();
 
   /**
-   * @param historyLimit points kept for each run, at least 4
+   * @param historyLimit points kept for each run, at least 4; fewer of a run with many layers
    */
   public SnapshotBoard(int historyLimit) {
     if (historyLimit < 4) {
@@ -49,7 +52,7 @@ public final class SnapshotBoard implements SnapshotListener {
       next.put(snapshot.run(), snapshot);
       List<HistoryPoint> history =
           histories.computeIfAbsent(snapshot.run(), run -> new ArrayList<>());
-      if (history.size() >= historyLimit) {
+      if (history.size() >= limit(snapshot.figures().layers().size())) {
         thin(history);
       }
       history.add(point(snapshot));
@@ -96,6 +99,10 @@ public final class SnapshotBoard implements SnapshotListener {
     return List.copyOf(histories.getOrDefault(run, List.of()));
   }
 
+  private int limit(int layers) {
+    return Math.max(4, Math.min(historyLimit, MOST_LAYER_FIGURES / layers));
+  }
+
   private static HistoryPoint point(RunSnapshot snapshot) {
     List<LayerFigures> layers = new ArrayList<>();
     for (LayerFigures layer : snapshot.figures().layers()) {
@@ -107,7 +114,7 @@ public final class SnapshotBoard implements SnapshotListener {
               layer.nonFinite(),
               layer.traces(),
               layer.gaps(),
-              Optional.empty(),
+              layer.layer().equals(LayerFigures.TOTAL) ? layer.diagonal() : Optional.empty(),
               layer.effectiveRank(),
               layer.topEigenvalue(),
               layer.traceOfSquare()));

@@ -7,7 +7,6 @@ import io.fisherwatch.snapshot.Bound;
 import io.fisherwatch.snapshot.DiagonalFigure;
 import io.fisherwatch.snapshot.Estimate;
 import io.fisherwatch.snapshot.Figures;
-import io.fisherwatch.snapshot.HistoryPoint;
 import io.fisherwatch.snapshot.Interval;
 import io.fisherwatch.snapshot.LayerFigures;
 import io.fisherwatch.snapshot.RunSnapshot;
@@ -29,6 +28,10 @@ public final class FiguresJson {
 
   /** All figures of an estimate. */
   public static ObjectNode of(Figures figures) {
+    return of(figures, figures.layers());
+  }
+
+  private static ObjectNode of(Figures figures, List<LayerFigures> layers) {
     ObjectNode json = JSON.objectNode();
     json.put("version", 1);
     json.put("examples", figures.examples());
@@ -40,6 +43,8 @@ public final class FiguresJson {
     json.put("rank", figures.settings().rank());
     json.put("estimator", figures.settings().estimator());
     json.put("distribution", figures.settings().distribution());
+    json.put("path", figures.settings().path());
+    json.put("reason", figures.settings().reason());
     ObjectNode core = json.putObject("core");
     number(core, "trace", figures.core().trace());
     number(core, "topEigenvalue", figures.core().topEigenvalue());
@@ -47,12 +52,16 @@ public final class FiguresJson {
     number(core, "entropy", figures.core().entropy());
     ObjectNode aliases = json.putObject("aliases");
     figures.aliases().forEach(aliases::put);
-    json.set("layers", layers(figures.layers()));
+    json.set("layers", layers(layers));
     return json;
   }
 
   /** A run as it stands. */
   public static ObjectNode of(RunSnapshot snapshot) {
+    return of(snapshot, snapshot.figures().layers());
+  }
+
+  private static ObjectNode of(RunSnapshot snapshot, List<LayerFigures> layers) {
     ObjectNode json = JSON.objectNode();
     json.put("run", snapshot.run());
     json.put("attempt", snapshot.attempt());
@@ -64,29 +73,22 @@ public final class FiguresJson {
     number(json, "effectiveBatches", snapshot.effectiveBatches());
     number(json, "lagSteps", snapshot.lagSteps());
     json.put("ended", snapshot.ended());
-    json.setAll(of(snapshot.figures()));
+    json.setAll(of(snapshot.figures(), layers));
     return json;
   }
 
-  /** A run's history, oldest first. */
-  static ObjectNode of(String run, List<HistoryPoint> history) {
+  /** A run as it stands, with the layers left out: the whole model's figures only. */
+  static ObjectNode summary(RunSnapshot snapshot) {
+    return of(snapshot, List.of(snapshot.figures().total()));
+  }
+
+  /** What a history tells of a layer. */
+  static ObjectNode evolution(LayerFigures layer) {
     ObjectNode json = JSON.objectNode();
-    json.put("run", run);
-    ArrayNode points = json.putArray("points");
-    for (HistoryPoint point : history) {
-      ObjectNode entry = points.addObject();
-      entry.put("attempt", point.attempt());
-      entry.put("step", point.step());
-      entry.put("batchStep", point.batchStep());
-      number(entry, "time", point.timeSeconds());
-      ArrayNode layers = entry.putArray("layers");
-      for (LayerFigures layer : point.layers()) {
-        ObjectNode figures = layers.addObject();
-        figures.put("layer", layer.layer());
-        figures.set("trace", traces(layer));
-        figures.set("gap", gaps(layer));
-      }
-    }
+    json.put("layer", layer.layer());
+    json.set("trace", traces(layer));
+    json.set("gap", gaps(layer));
+    layer.diagonal().ifPresent(figure -> numbers(json.putObject("density"), figure.density()));
     return json;
   }
 

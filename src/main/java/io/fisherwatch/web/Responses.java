@@ -51,6 +51,10 @@ final class Responses {
         text(problem).getBytes(StandardCharsets.UTF_8));
   }
 
+  static void notFound(HttpExchange exchange) throws IOException {
+    problem(exchange, 404, "Not Found", exchange.getRequestURI().getPath() + " is not served");
+  }
+
   static void send(HttpExchange exchange, int status, String type, byte[] body) throws IOException {
     exchange.getResponseHeaders().set("Content-Type", type);
     boolean head = exchange.getRequestMethod().equals("HEAD");
@@ -68,8 +72,8 @@ final class Responses {
         .getResponseHeaders()
         .set(
             "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src"
-                + " 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'");
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src"
+                + " 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
     exchange.getResponseHeaders().set("Referrer-Policy", "no-referrer");
     exchange.getResponseHeaders().set("Cache-Control", "no-cache");

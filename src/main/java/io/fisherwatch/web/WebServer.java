@@ -1,27 +1,20 @@
 package io.fisherwatch.web;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
+import io.fisherwatch.snapshot.AgentActivity;
 import io.fisherwatch.snapshot.DiagonalSource;
-import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
-import java.io.FilterOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,40 +27,25 @@ public final class WebServer implements AutoCloseable {
   /** Connections served at once; more are closed. */
   private static final int MOST_CONNECTIONS = 64;
 
-  /** Streams held open at once, so that they leave threads for scrapes. */
-  private static final int MOST_STREAMS = 48;
-
-  private static final Map<String, String> TYPES =
-      Map.of(
-          "html", "text/html; charset=utf-8",
-          "css", "text/css; charset=utf-8",
-          "js", "text/javascript; charset=utf-8",
-          "svg", "image/svg+xml");
-
-  /** What the page is made of. */
-  private static final Set<String> FILES =
-      Set.of("index.html", "style.css", "app.js", "uplot.js", "uplot.css", "icon.svg");
-
   private final HttpServer server;
   private final ExecutorService threads;
-  private final SnapshotBoard board;
-  private final DiagonalSource diagonals;
+  private final Api api;
+  private final Streams streams;
   private final Readiness readiness;
   private final HttpHandler metrics;
   private final boolean loopback;
-  private final Set<SnapshotStream> streams = ConcurrentHashMap.newKeySet();
 
   private WebServer(
       HttpServer server,
       boolean loopback,
-      SnapshotBoard board,
-      DiagonalSource diagonals,
+      Api api,
+      Streams streams,
       HttpHandler metrics,
       Readiness readiness) {
     this.server = server;
     this.loopback = loopback;
-    this.board = board;
-    this.diagonals = diagonals;
+    this.api = api;
+    this.streams = streams;
     this.metrics = metrics;
     this.readiness = readiness;
     this.threads =
@@ -89,6 +67,7 @@ public final class WebServer implements AutoCloseable {
    *
    * @param diagonals streams the running diagonals
    * @param metrics answers scrapes
+   * @param activity what the agent has done so far
    * @throws IOException if the port cannot be had
    */
   public static WebServer start(
@@ -96,7 +75,8 @@ public final class WebServer implements AutoCloseable {
       SnapshotBoard board,
       DiagonalSource diagonals,
       HttpHandler metrics,
-      Readiness readiness)
+      Readiness readiness,
+      Supplier<AgentActivity> activity)
       throws IOException {
     InetAddress address = InetAddress.getByName(settings.host());
     HttpServer server;
@@ -113,8 +93,10 @@ public final class WebServer implements AutoCloseable {
               + "); choose another port, or 0 for a free one",
           e);
     }
+    Streams streams = new Streams(board);
+    Api api = new Api(board, diagonals, readiness, activity, streams);
     WebServer web =
-        new WebServer(server, address.isLoopbackAddress(), board, diagonals, metrics, readiness);
+        new WebServer(server, address.isLoopbackAddress(), api, streams, metrics, readiness);
     server.setExecutor(web.threads);
     server.createContext("/", web::serve);
     server.start();
@@ -152,14 +134,12 @@ public final class WebServer implements AutoCloseable {
       case "/livez" -> Responses.text(exchange, 200, "ok");
       case "/readyz" -> ready(exchange);
       case "/metrics" -> metrics.handle(exchange);
-      case "/api/runs" -> runs(exchange);
-      case "/api/stream" -> stream(exchange);
-      case "/" -> file(exchange, "index.html");
+      case "/" -> PageFiles.send(exchange, "index.html");
       default -> {
-        if (path.startsWith("/api/runs/")) {
-          run(exchange, path.substring("/api/runs/".length()));
+        if (path.startsWith("/api/")) {
+          api.handle(exchange, path);
         } else {
-          file(exchange, path.substring(1));
+          PageFiles.send(exchange, path.substring(1));
         }
       }
     }
@@ -168,106 +148,6 @@ public final class WebServer implements AutoCloseable {
   private void ready(HttpExchange exchange) throws IOException {
     Optional<String> reason = readiness.notReadyReason();
     Responses.text(exchange, reason.isEmpty() ? 200 : 503, reason.orElse("ok"));
-  }
-
-  private void runs(HttpExchange exchange) throws IOException {
-    ArrayNode runs = JsonNodeFactory.instance.arrayNode();
-    board.runs().values().forEach(run -> runs.add(FiguresJson.of(run)));
-    Responses.json(exchange, runs);
-  }
-
-  private void run(HttpExchange exchange, String rest) throws IOException {
-    int slash = rest.indexOf('/');
-    String name = slash < 0 ? rest : rest.substring(0, slash);
-    String what = slash < 0 ? "" : rest.substring(slash + 1);
-    Optional<RunSnapshot> run = board.run(name);
-    if (run.isEmpty()) {
-      Responses.problem(exchange, 404, "Not Found", "no run '" + name + "' is known");
-      return;
-    }
-    switch (what) {
-      case "" -> Responses.json(exchange, FiguresJson.of(run.get()));
-      case "history" -> Responses.json(exchange, FiguresJson.of(name, board.history(name)));
-      case "diagonal.safetensors" -> diagonal(exchange, name);
-      default -> notFound(exchange);
-    }
-  }
-
-  private void diagonal(HttpExchange exchange, String run) throws IOException {
-    Lazy out = new Lazy(exchange);
-    if (!diagonals.writeTo(run, out)) {
-      Responses.problem(exchange, 404, "Not Found", "run '" + run + "' keeps no diagonal");
-      return;
-    }
-    out.close();
-  }
-
-  /** Sends its headers with the first byte, so that "there is none" can still be a 404. */
-  private static final class Lazy extends FilterOutputStream {
-
-    private final HttpExchange exchange;
-    private boolean begun;
-
-    Lazy(HttpExchange exchange) {
-      super(OutputStream.nullOutputStream());
-      this.exchange = exchange;
-    }
-
-    private void begin() throws IOException {
-      if (!begun) {
-        begun = true;
-        exchange.getResponseHeaders().set("Content-Type", "application/vnd.safetensors");
-        boolean head = exchange.getRequestMethod().equals("HEAD");
-        exchange.sendResponseHeaders(200, head ? -1 : 0);
-        out = head ? OutputStream.nullOutputStream() : exchange.getResponseBody();
-      }
-    }
-
-    @Override
-    public void write(int value) throws IOException {
-      begin();
-      out.write(value);
-    }
-
-    @Override
-    public void write(byte[] bytes, int from, int length) throws IOException {
-      begin();
-      out.write(bytes, from, length);
-    }
-  }
-
-  private void stream(HttpExchange exchange) throws IOException {
-    if (streams.size() >= MOST_STREAMS) {
-      Responses.problem(
-          exchange, 503, "Service Unavailable", MOST_STREAMS + " streams are open already");
-      return;
-    }
-    SnapshotStream stream = new SnapshotStream();
-    streams.add(stream);
-    try {
-      stream.serve(exchange, board);
-    } finally {
-      streams.remove(stream);
-    }
-  }
-
-  private void file(HttpExchange exchange, String name) throws IOException {
-    if (!FILES.contains(name)) {
-      notFound(exchange);
-      return;
-    }
-    try (InputStream in = WebServer.class.getResourceAsStream(name)) {
-      if (in == null) {
-        throw new IllegalStateException(name + " is missing from the jar");
-      }
-      String type = TYPES.getOrDefault(name.substring(name.lastIndexOf('.') + 1), "text/plain");
-      Responses.send(exchange, 200, type, in.readAllBytes());
-    }
-  }
-
-  private static void notFound(HttpExchange exchange) throws IOException {
-    Responses.problem(
-        exchange, 404, "Not Found", exchange.getRequestURI().getPath() + " is not served");
   }
 
   /** A page elsewhere whose name was made to point here sends its own name: it is not for us. */
@@ -281,7 +161,7 @@ public final class WebServer implements AutoCloseable {
 
   @Override
   public void close() {
-    streams.forEach(SnapshotStream::stop);
+    streams.stop();
     server.stop(0);
     threads.shutdownNow();
   }

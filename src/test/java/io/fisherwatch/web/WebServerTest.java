@@ -2,14 +2,26 @@ package io.fisherwatch.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fisherwatch.snapshot.AgentActivity;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
+import java.net.HttpURLConnection;
 import java.net.Socket;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -17,6 +29,10 @@ import org.junit.jupiter.api.Test;
 class WebServerTest {
 
   private Optional<String> reason = Optional.empty();
+  private final AgentActivity activity =
+      new AgentActivity(Map.of("batch", Map.of("processed", 3L)), OptionalDouble.empty(), 7);
+  private final SnapshotBoard board = new SnapshotBoard(10);
+  private final SimulatedRuns runs = new SimulatedRuns(() -> 1_000_000L);
   private WebServer server;
 
   @BeforeEach
@@ -24,10 +40,11 @@ class WebServerTest {
     server =
         WebServer.start(
             new WebSettings("127.0.0.1", 0),
-            new SnapshotBoard(10),
+            board,
             (run, out) -> false,
             exchange -> Responses.text(exchange, 200, "metrics"),
-            () -> reason);
+            () -> reason,
+            () -> activity);
   }
 
   @AfterEach
@@ -63,12 +80,140 @@ class WebServerTest {
   }
 
   @Test
+  void page_mayRunAndStyleOnlyItsOwnFiles() throws Exception {
+    assertThat(get("/"))
+        .contains("script-src 'self'; style-src 'self'; connect-src 'self'")
+        .doesNotContain("unsafe-inline");
+  }
+
+  @Test
+  void page_filesServed_areThoseThatThereAre() throws Exception {
+    Path folder =
+        Path.of(Objects.requireNonNull(WebServer.class.getResource("index.html")).toURI())
+            .getParent();
+    try (Stream<Path> files = Files.list(Objects.requireNonNull(folder))) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .filteredOn(name -> !name.endsWith(".class") && !name.endsWith(".txt"))
+          .containsExactlyInAnyOrderElementsOf(PageFiles.NAMES);
+    }
+  }
+
+  @Test
   void page_all_isUnder300kB() throws Exception {
     int size = 0;
-    for (String file : new String[] {"/", "/app.js", "/style.css", "/uplot.js", "/uplot.css"}) {
-      size += get(file).length();
+    for (String file : PageFiles.NAMES) {
+      size += get("/" + file).length();
     }
     assertThat(size).isLessThan(300_000);
+  }
+
+  @Test
+  void agent_tellsWhatItDidAndWhetherItIsReady() throws Exception {
+    assertThat(get("/api/agent"))
+        .endsWith(
+            "{\"ready\":true,\"reason\":null,\"lag\":7,\"meanHandleSeconds\":null,"
+                + "\"events\":{\"batch\":{\"processed\":3}}}");
+    reason = Optional.of("no broker");
+    assertThat(get("/api/agent")).contains("\"ready\":false,\"reason\":\"no broker\"");
+  }
+
+  private JsonNode json(String path) throws Exception {
+    String answer = get(path);
+    assertThat(answer).startsWith("HTTP/1.1 200");
+    return new ObjectMapper().readTree(answer.substring(answer.indexOf("\n\n")));
+  }
+
+  private void publish(int count) {
+    for (int i = 0; i < count; i++) {
+      board.published(runs.next("r", 3, 0));
+    }
+  }
+
+  @Test
+  void run_tellsWhatTheEstimatorChoseAndWhy() throws Exception {
+    publish(1);
+    assertThat(json("/api/runs/r").path("reason").asText()).startsWith("micro-batch 4");
+    assertThat(json("/api/runs/r").path("path").asText()).isEqualTo("plain");
+  }
+
+  @Test
+  void history_isWholeUnlessNarrowed() throws Exception {
+    publish(9);
+    JsonNode whole = json("/api/runs/r/history").path("points");
+    assertThat(whole).hasSize(9);
+    assertThat(whole.get(0).path("layers")).hasSize(4);
+    JsonNode narrowed = json("/api/runs/r/history?layer=block.2.out&points=4").path("points");
+    assertThat(narrowed.findValuesAsText("batchStep")).containsExactly("1", "3", "6", "9");
+    assertThat(narrowed.findValuesAsText("layer")).containsOnly("block.2.out");
+  }
+
+  @Test
+  void history_hasTheDensityOfTheWholeModelOnly() throws Exception {
+    publish(2);
+    JsonNode layers = json("/api/runs/r/history").path("points").path(1).path("layers");
+    assertThat(layers.path(0).path("density").path("zero").asDouble()).isEqualTo(0.1);
+    assertThat(layers.path(1).has("density")).isFalse();
+  }
+
+  @Test
+  void traces_areColumnsOfTheLatestAttempt() throws Exception {
+    publish(5);
+    runs.beginAgain("r");
+    publish(3);
+    JsonNode traces = json("/api/runs/r/traces");
+    assertThat(traces.path("steps")).hasToString("[1,2,3]");
+    assertThat(traces.path("layers").path("_total")).hasSize(3);
+    assertThat(traces.path("layers").size()).isEqualTo(4);
+    assertThat(json("/api/runs/r/traces?points=2").path("steps")).hasToString("[1,3]");
+  }
+
+  @Test
+  void queries_thatMakeNoSense_areRefused() throws Exception {
+    publish(1);
+    for (String query : new String[] {"points=1", "points=many", "points=-3", "points="}) {
+      assertThat(get("/api/runs/r/history?" + query))
+          .as(query)
+          .startsWith("HTTP/1.1 400")
+          .contains("application/problem+json");
+    }
+  }
+
+  /** The first lines of a stream that tell of events. */
+  private List<String> events(String path, int count) throws Exception {
+    URL url = new URL("http://localhost:" + server.port() + path);
+    HttpURLConnection connection = (HttpURLConnection) url.openConnection();
+    connection.setReadTimeout(10_000);
+    try (BufferedReader lines =
+        new BufferedReader(
+            new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
+      return lines
+          .lines()
+          .filter(line -> line.startsWith("event:") || line.startsWith("data:"))
+          .limit(count)
+          .toList();
+    } finally {
+      connection.disconnect();
+    }
+  }
+
+  @Test
+  void stream_ofAllRuns_tellsOfEveryLayer() throws Exception {
+    publish(1);
+    List<String> events = events("/api/stream", 2);
+    assertThat(events.get(0)).isEqualTo("event: snapshot");
+    assertThat(events.get(1)).contains("block.2.out");
+  }
+
+  @Test
+  void stream_ofOneRun_tellsOfTheOthersInShort() throws Exception {
+    publish(1);
+    board.published(runs.next("s", 3, 0));
+    List<String> events = events("/api/stream?run=s", 6);
+    assertThat(events.subList(0, 2)).containsExactly("event: runs", "data: [\"r\",\"s\"]");
+    assertThat(events.get(2)).isEqualTo("event: summary");
+    assertThat(events.get(3)).contains("\"run\":\"r\"", "_total").doesNotContain("block.2.out");
+    assertThat(events.get(4)).isEqualTo("event: snapshot");
+    assertThat(events.get(5)).contains("\"run\":\"s\"", "block.2.out");
   }
 
   @Test
