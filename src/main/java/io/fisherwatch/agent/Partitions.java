@@ -110,6 +110,11 @@ final class Partitions implements AutoCloseable {
         board.restore(
             record.snapshot().get(), RunRecord.readHistory(snapshot.path(entry.history())));
       }
+      watch
+          .claim()
+          .orElseThrow()
+          .durableStep(entry.run())
+          .ifPresent(step -> board.durable(entry.run(), step));
     }
   }
 
@@ -162,16 +167,6 @@ final class Partitions implements AutoCloseable {
         .map(watch -> watch.runs().get(name))
         .filter(java.util.Objects::nonNull)
         .findFirst();
-  }
-
-  /** The step whose files a restart needs; of earlier ones trainers may delete them. */
-  OptionalLong durableStep(String run) {
-    for (PartitionWatch watch : owned.values()) {
-      if (watch.runs().containsKey(run) && watch.claim().isPresent()) {
-        return watch.claim().get().durableStep(run);
-      }
-    }
-    return OptionalLong.empty();
   }
 
   /** Bytes of the latest snapshots. */

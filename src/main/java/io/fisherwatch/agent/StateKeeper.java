@@ -144,6 +144,7 @@ final class StateKeeper implements AutoCloseable {
       draft.claim().write(draft.offset(), draft.events(), runs);
       draft.partition().written(draft.offset());
       tellRuns(draft, runs);
+      runs.forEach(run -> tellBoard(draft.claim(), run.run()));
       written.accept((nanoTime.getAsLong() - start) * 1e-9);
     } catch (LostClaimException e) {
       LOG.warn("the state of {} is not ours any more: {}", draft.partition(), e.getMessage());
@@ -156,6 +157,10 @@ final class StateKeeper implements AutoCloseable {
     } finally {
       close(draft.runs());
     }
+  }
+
+  private void tellBoard(Claim claim, String run) {
+    claim.durableStep(run).ifPresent(step -> board.durable(run, step));
   }
 
   private static void tellRuns(Draft draft, List<StoredRun> runs) {

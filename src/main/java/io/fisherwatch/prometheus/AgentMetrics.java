@@ -155,8 +155,7 @@ public final class AgentMetrics implements AutoCloseable {
     for (String type : TYPES) {
       Map<String, Long> outcomes = new LinkedHashMap<>();
       for (String outcome : OUTCOMES) {
-        Counter counter = events.get(type + "/" + outcome);
-        outcomes.put(outcome, counter == null ? 0 : (long) counter.count());
+        outcomes.put(outcome, count(type + "/" + outcome).get());
       }
       counts.put(type, outcomes);
     }

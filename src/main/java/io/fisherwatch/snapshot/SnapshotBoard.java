@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -23,6 +25,7 @@ public final class SnapshotBoard implements SnapshotListener {
   private final int historyLimit;
   private final List<SnapshotListener> listeners = new CopyOnWriteArrayList<>();
   private final Map<String, List<HistoryPoint>> histories = new TreeMap<>();
+  private final Map<String, Long> durableSteps = new ConcurrentHashMap<>();
   private volatile SortedMap<String, RunSnapshot> latest = new TreeMap<>();
 
   /**
@@ -76,11 +79,26 @@ public final class SnapshotBoard implements SnapshotListener {
     }
   }
 
+  /**
+   * Notes the step of the checkpoint that a restart of the agent would read for a run: trainers may
+   * delete the files of earlier ones.
+   */
+  public void durable(String run, long step) {
+    durableSteps.put(run, step);
+  }
+
+  /** That step; empty while nothing of the run is durable. */
+  public OptionalLong durableStep(String run) {
+    Long step = durableSteps.get(run);
+    return step == null ? OptionalLong.empty() : OptionalLong.of(step);
+  }
+
   /** Forgets a run, its history included. */
   public synchronized void remove(String run) {
     SortedMap<String, RunSnapshot> next = new TreeMap<>(latest);
     next.remove(run);
     histories.remove(run);
+    durableSteps.remove(run);
     latest = next;
   }
 

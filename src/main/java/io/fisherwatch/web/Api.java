@@ -99,7 +99,11 @@ final class Api {
       return;
     }
     switch (what) {
-      case "" -> Responses.json(exchange, FiguresJson.of(run.get()));
+      case "" -> {
+        ObjectNode json = FiguresJson.of(run.get());
+        board.durableStep(name).ifPresent(step -> json.put("durableStep", step));
+        Responses.json(exchange, json);
+      }
       case "history" -> {
         List<HistoryPoint> history = HistoryJson.thinned(board.history(name), points);
         Responses.json(exchange, HistoryJson.of(name, history, query.all("layer")));

@@ -36,6 +36,7 @@ final class Recorded {
   private final Random random = new Random(5);
   private final Map<String, HostTensor> weights;
   private final Map<String, HostTensor> data;
+  private int published;
   private int sent;
   private int processed;
   private int skipped;
@@ -55,11 +56,12 @@ final class Recorded {
     return SafetensorsReader.decode(Files.readAllBytes(MODELS.resolve(file)), file);
   }
 
-  /** Publishes events of some runs, in turn. */
+  /** Publishes further events of some runs, in turn, and repetitions of some of them. */
   void publish(EventSink sink, int count, int runs) throws Exception {
-    for (int i = 0; i < count; i++) {
-      String run = "run-" + i % runs;
-      long step = i / runs;
+    int end = published + count;
+    for (; published < end; published++) {
+      String run = "run-" + published % runs;
+      long step = published / runs;
       TrainingEvent event;
       if (step % CHECKPOINT_EVERY == 0) {
         event = checkpoint(run, step);
@@ -72,9 +74,8 @@ final class Recorded {
         processed++;
       }
       sink.publish(event).join();
-      if (random.nextInt(20) == 0 && i + 1 < count) {
+      if (random.nextInt(20) == 0) {
         sink.publish(event).join();
-        i++;
         skipped++;
       }
     }

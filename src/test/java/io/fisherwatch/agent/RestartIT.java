@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fisherwatch.demo.EmbeddedBroker;
 import io.fisherwatch.kafka.KafkaEventSink;
 import io.fisherwatch.kafka.KafkaSettings;
+import io.fisherwatch.state.StateInspector;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -28,6 +30,51 @@ class RestartIT {
 
   private static int kills() {
     return "1".equals(System.getenv("FISHERWATCH_SOAK")) ? 50 : 6;
+  }
+
+  @Test
+  void stopped_pastItsSession_neitherCountsTwiceNorOverwrites() throws Exception {
+    Path checkpoints = Files.createDirectories(folder.resolve("checkpoints")).toRealPath();
+    Recorded recorded = new Recorded(checkpoints);
+    try (EmbeddedBroker broker = EmbeddedBroker.start(0, folder.resolve("broker"))) {
+      String servers = broker.bootstrapServers();
+      KafkaSettings kafka = new KafkaSettings(servers, "training-events", "dlq", "any", Map.of());
+      Path state = folder.resolve("shared");
+      String yaml = AgentProcess.yaml(servers, checkpoints, state, FIXED);
+      String calmly = AgentProcess.yaml(servers, checkpoints, folder.resolve("undisturbed"), FIXED);
+      try (KafkaEventSink sink = new KafkaEventSink(kafka);
+          AgentProcess calm = new AgentProcess(folder, "calm", calmly);
+          AgentProcess zombie = new AgentProcess(folder, "zombie", yaml);
+          AgentProcess heir = new AgentProcess(folder, "heir", yaml)) {
+        recorded.publish(sink, 60, 2);
+        zombie.start();
+        zombie.awaitEvents(recorded.all());
+        heir.start();
+        zombie.signal("STOP");
+        recorded.publish(sink, 60, 2);
+        heir.awaitEvents(recorded.all());
+        zombie.signal("CONT");
+        recorded.publish(sink, 60, 2);
+        calm.start();
+        calm.awaitEvents(recorded.all());
+        // either may own the partition in the end, but one of them alone
+        for (int i = 0; i < 3000 && heir.events("") + zombie.events("") != recorded.all(); i++) {
+          Thread.sleep(20);
+        }
+        AgentProcess owner = heir.events("") > 0 ? heir : zombie;
+        AgentProcess other = owner == heir ? zombie : heir;
+        assertThat(other.events("")).as("events of the other").isZero();
+        assertThat(owner.events("processed")).isEqualTo(recorded.processed());
+        assertThat(owner.events("skipped")).isEqualTo(recorded.skipped());
+        assertThat(owner.events("dead_lettered")).isEqualTo(recorded.deadLettered());
+        for (String run : new String[] {"run-0", "run-1"}) {
+          assertThat(owner.run(run)).as(run).isEqualTo(calm.run(run));
+          assertThat(owner.diagonal(run)).as("diagonal of " + run).isEqualTo(calm.diagonal(run));
+        }
+        List<StateInspector.Found> found = StateInspector.inspect(state);
+        assertThat(found).isNotEmpty().allMatch(one -> one.problem().isEmpty());
+      }
+    }
   }
 
   @Test
