@@ -7,6 +7,7 @@ const WORDS = { live: "live", stale: "stale", ended: "ended" };
 
 export class RunList {
   #items = new Map();
+  #shown = null;
 
   constructor(list, choose) {
     this.list = list;
@@ -21,11 +22,22 @@ export class RunList {
         this.#items.delete(name);
       }
     }
+    const seen = this.#items.get(chosen);
     runs.forEach((run, i) => {
       const item = this.#items.get(run.name) ?? this.#add(run.name);
       if (this.list.children[i] !== item.li) this.list.insertBefore(item.li, this.list.children[i] ?? null);
       this.#fill(item, run, run.name === chosen, now);
     });
+    if (seen && this.#shown !== chosen) {
+      this.#shown = chosen;
+      this.#reveal(seen.li);
+    }
+  }
+
+  /** Scrolls the list, and only the list, to an item. */
+  #reveal(li) {
+    const [item, list] = [li.getBoundingClientRect(), this.list.getBoundingClientRect()];
+    if (item.top < list.top || item.bottom > list.bottom) this.list.scrollTop += item.top - list.top;
   }
 
   #add(name) {

@@ -119,5 +119,5 @@ export class Store {
   }
 
   /** Runs by name. */
-  list() { return [...this.runs.values()].filter((r) => r.summary).sort((a, b) => a.name.localeCompare(b.name)); }
+  list() { return [...this.runs.values()].filter((r) => r.summary).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })); }
 }
