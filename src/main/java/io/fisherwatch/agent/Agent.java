@@ -39,10 +39,12 @@ public final class Agent implements AutoCloseable {
     runtime = TorchRuntime.open(config.device(), config.threads());
     board = new SnapshotBoard(config.historyPoints());
     metrics = new AgentMetrics(board, config.maxSeries());
+    FileRoots roots = new FileRoots(config.files().roots());
     Workshop workshop =
         new Workshop(
-            new FileRoots(config.roots()),
-            new GraphCache(scratch),
+            roots,
+            config.files(),
+            new GraphCache(scratch, config.files(), roots),
             scratch,
             runtime,
             config.estimate().settings(),

@@ -8,10 +8,8 @@ import io.fisherwatch.monitor.EstimatorSettings;
 import io.fisherwatch.monitor.FisherMonitor;
 import io.fisherwatch.snapshot.Estimate;
 import io.fisherwatch.web.WebSettings;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
@@ -19,7 +17,7 @@ import java.util.OptionalInt;
  * The agent's configuration, valid. {@code config/agent.yaml} tells every key.
  *
  * @param kafka where events come from
- * @param roots folders under which events may name files
+ * @param files which files events may name, and how far they are trusted
  * @param device where models run
  * @param threads of one operation on the CPU; 0 for one a core
  * @param estimate how to estimate
@@ -30,7 +28,7 @@ import java.util.OptionalInt;
  */
 public record AgentConfig(
     KafkaSettings kafka,
-    List<Path> roots,
+    FilesConfig files,
     String device,
     int threads,
     EstimateConfig estimate,
@@ -38,10 +36,6 @@ public record AgentConfig(
     int historyPoints,
     Duration endedRetention,
     int maxSeries) {
-
-  public AgentConfig {
-    roots = List.copyOf(roots);
-  }
 
   /**
    * How to estimate.

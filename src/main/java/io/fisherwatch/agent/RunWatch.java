@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -95,7 +96,7 @@ final class RunWatch implements AutoCloseable {
   }
 
   private void install(CheckpointEvent event) throws RejectedEventException {
-    GraphCache.Graph copy = workshop.graph(event.graph());
+    GraphCache.Graph copy = workshop.graphs().get(event.graph());
     try {
       Model next = isReusable(event, copy) ? model : null;
       boolean loaded = next == null;
@@ -129,9 +130,11 @@ final class RunWatch implements AutoCloseable {
     }
     FileReference weights = event.weights().get();
     boolean replaced = false;
-    try {
-      next.replaceWeights(workshop.resolve(weights), weights.sha256());
+    try (FileChannel file = workshop.openWeights(weights)) {
+      next.replaceWeights(file, weights.uri(), weights.sha256());
       replaced = true;
+    } catch (IOException e) {
+      throw new UncheckedIOException(weights.uri() + " cannot be closed", e);
     } finally {
       if (loaded && !replaced) {
         next.close();
@@ -193,15 +196,17 @@ final class RunWatch implements AutoCloseable {
       CheckpointEvent checkpoint = inForce;
       Model current = model;
       FisherMonitor watching = monitor;
+      String digest = graphDigest;
       if (refused != null) {
         throw new RejectedEventException(
             "checkpoint-unavailable", "the run's latest checkpoint was refused (" + refused + ")");
       }
-      if (checkpoint == null || current == null || watching == null) {
+      if (checkpoint == null || current == null || watching == null || digest == null) {
         throw new RejectedEventException(
             "no-checkpoint", "no checkpoint of run '" + run + "' precedes this batch");
       }
       Batch batch = BatchTensors.of(event, workshop).select(checkpoint, current);
+      workshop.graphs().rehearse(digest, checkpoint.logits(), batch.inputs());
       watching.observe(batch, event.step(), run.hashCode(), partition, offset);
       batchStep = event.step();
       return snapshot(watching);

@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
       BrokerCommand.class,
       EstimateCommand.class,
       ConfigCommand.class,
-      StudyCommand.class
+      StudyCommand.class,
+      ProbeGraphCommand.class
     })
 public final class Main implements Runnable {
 

@@ -63,7 +63,7 @@ public final class Demo {
       AgentConfig wired =
           new AgentConfig(
               kafka,
-              List.of(checkpoints.toRealPath()),
+              config.files().with(List.of(checkpoints.toRealPath()), TrainingJob.graphSha256()),
               config.device(),
               config.threads(),
               config.estimate(),
