@@ -9,6 +9,7 @@ import io.fisherwatch.prometheus.AgentMetrics;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
+import io.fisherwatch.web.Readiness;
 import io.fisherwatch.web.WebServer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -52,7 +53,7 @@ public final class Agent implements AutoCloseable {
             config.estimate().decay());
     dispatcher = new EventDispatcher(workshop, board, config.endedRetention(), Clock.systemUTC());
     source = new KafkaEventSource(config.kafka());
-    web = WebServer.start(config.web(), board, dispatcher, metrics.handler(), this::notReadyReason);
+    web = WebServer.start(config.web(), board, dispatcher, metrics.handler(), readiness());
   }
 
   /**
@@ -113,8 +114,18 @@ public final class Agent implements AutoCloseable {
     return board.runs();
   }
 
-  private Optional<String> notReadyReason() {
-    return source.ready() ? Optional.empty() : Optional.of(source.status());
+  private Readiness readiness() {
+    return new Readiness() {
+      @Override
+      public Optional<String> notReadyReason() {
+        return source.ready() ? Optional.empty() : Optional.of(source.status());
+      }
+
+      @Override
+      public Optional<String> warning() {
+        return source.gap();
+      }
+    };
   }
 
   /** Lets go of everything; {@link #run()} must have ended. */

@@ -16,6 +16,7 @@ import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -42,6 +43,9 @@ final class GraphCache {
   /** Copies kept; one that was let go is copied and examined again. */
   private static final int MOST_COPIES = 32;
 
+  /** Batches in a row on which a graph may fail to run before it is refused for good. */
+  private static final int MOST_FAILURES = 10;
+
   private static final int MOST_REFUSALS = 1_000;
 
   private final Path folder;
@@ -50,6 +54,7 @@ final class GraphCache {
   private final GraphProbe probe;
   private final Map<String, Graph> graphs = new LinkedHashMap<>(16, 0.75f, true);
   private final Map<String, RejectedEventException> refusals = new LinkedHashMap<>();
+  private final Map<String, Integer> failures = new HashMap<>();
   private final Set<Rehearsal> rehearsed = new HashSet<>();
 
   /**
@@ -119,11 +124,15 @@ final class GraphCache {
     try {
       probe.run(graph.file(), logits, inputs);
     } catch (RejectedEventException e) {
-      if (e.code().equals(GraphProbe.FAILED)) {
+      // a graph that runs on no batch would cost a child process for each
+      if (e.code().equals(GraphProbe.FAILED)
+          || failures.merge(sha256, 1, Integer::sum) >= MOST_FAILURES) {
+        failures.remove(sha256);
         refuse(sha256, e);
       }
       throw e;
     }
+    failures.remove(sha256);
     rehearsed.add(rehearsal);
   }
 
@@ -209,6 +218,7 @@ final class GraphCache {
     if (graphs.size() > MOST_COPIES) {
       Graph oldest = graphs.values().iterator().next();
       graphs.remove(oldest.sha256());
+      failures.remove(oldest.sha256());
       rehearsed.removeIf(rehearsal -> rehearsal.sha256().equals(oldest.sha256()));
       deleteIfExists(oldest.file());
     }
