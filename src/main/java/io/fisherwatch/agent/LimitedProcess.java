@@ -89,7 +89,9 @@ final class LimitedProcess {
       Output output = new Output(process.getInputStream());
       output.start();
       Ending ending = watch(process);
-      process.destroyForcibly();
+      if (ending != Ending.EXITED) {
+        process.destroyForcibly();
+      }
       boolean gone = process.waitFor(DEATH_SECONDS, TimeUnit.SECONDS);
       output.join(TimeUnit.SECONDS.toMillis(DEATH_SECONDS));
       return new Result(ending, gone ? process.exitValue() : -1, output.text());

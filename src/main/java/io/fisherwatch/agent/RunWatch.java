@@ -1,10 +1,8 @@
 package io.fisherwatch.agent;
 
-import com.google.re2j.Pattern;
 import io.fisherwatch.event.BatchEvent;
 import io.fisherwatch.event.CheckpointEvent;
 import io.fisherwatch.event.FileReference;
-import io.fisherwatch.event.LayerRule;
 import io.fisherwatch.event.LikelihoodSpec;
 import io.fisherwatch.event.LogitsSelector;
 import io.fisherwatch.event.RejectedEventException;
@@ -12,7 +10,6 @@ import io.fisherwatch.event.RunEndedEvent;
 import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.monitor.Batch;
 import io.fisherwatch.monitor.FisherMonitor;
-import io.fisherwatch.monitor.LayerMap;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.OutputSelector;
@@ -26,7 +23,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -161,21 +157,16 @@ final class RunWatch implements AutoCloseable {
         && before.layers().equals(event.layers());
   }
 
-  private void startMonitor(CheckpointEvent event, Model current) {
+  private void startMonitor(CheckpointEvent event, Model current) throws RejectedEventException {
     closeMonitor();
-    List<LayerMap.Rule> rules = event.layers().stream().map(RunWatch::rule).toList();
     monitor =
         new FisherMonitor(
             current,
             likelihood(event.likelihood()),
-            LayerMap.of(current.parameters(), rules),
+            LayerRules.map(current.parameters(), event.layers()),
             workshop.settings(),
             workshop.upkeep(),
             System::nanoTime);
-  }
-
-  private static LayerMap.Rule rule(LayerRule rule) {
-    return new LayerMap.Rule(rule.name(), Pattern.compile(rule.match()));
   }
 
   private static Likelihood likelihood(LikelihoodSpec spec) {

@@ -45,5 +45,10 @@ public record CheckpointEvent(
       throw new IllegalArgumentException(
           "layers has " + layers.size() + " rules; " + LayerRule.MOST + " are allowed");
     }
+    if (layers.stream().mapToLong(LayerRule::cost).sum() > PatternCost.MOST) {
+      throw new IllegalArgumentException(
+          "layers has patterns that are too large together; fewer repetitions {n} and classes \\p"
+              + " would do");
+    }
   }
 }
