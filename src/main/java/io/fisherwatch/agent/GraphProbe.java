@@ -4,6 +4,7 @@ import io.fisherwatch.event.LogitsSelector;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.safetensors.SafetensorsWriter;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -122,9 +124,16 @@ final class GraphProbe {
         command.add("-D" + name + "=" + value);
       }
     }
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN, "probe-graph"));
+    command.addAll(List.of("-cp", classPath(), MAIN, "probe-graph"));
     command.addAll(List.of("--graph", graph.toString()));
     return command;
+  }
+
+  /** Ours, in absolute paths: the child runs in another folder. */
+  private static String classPath() {
+    return Stream.of(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+        .map(part -> Path.of(part).toAbsolutePath().toString())
+        .collect(Collectors.joining(File.pathSeparator));
   }
 
   private void judge(LimitedProcess.Result result) throws RejectedEventException {

@@ -1,6 +1,5 @@
 package io.fisherwatch.agent;
 
-import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -8,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -34,7 +34,7 @@ final class LimitedProcess {
    * What came of it.
    *
    * @param exitCode meaningless unless it exited
-   * @param output the first of what it wrote
+   * @param output the last of what it wrote
    */
   record Result(Ending ending, int exitCode, String output) {}
 
@@ -140,11 +140,11 @@ final class LimitedProcess {
     return new File(File.separatorChar == '/' ? "/dev/null" : "NUL");
   }
 
-  /** Reads all that a process writes and keeps the first of it. */
+  /** Reads all that a process writes and keeps the last of it. */
   private static final class Output extends Thread {
 
     private final InputStream in;
-    private final ByteArrayOutputStream kept = new ByteArrayOutputStream();
+    private byte[] kept = new byte[0];
 
     Output(InputStream in) {
       super("fisherwatch-probe-output");
@@ -165,11 +165,13 @@ final class LimitedProcess {
     }
 
     private synchronized void keep(byte[] chunk, int read) {
-      kept.write(chunk, 0, Math.min(read, LONGEST_OUTPUT - kept.size()));
+      byte[] all = Arrays.copyOf(kept, kept.length + read);
+      System.arraycopy(chunk, 0, all, kept.length, read);
+      kept = Arrays.copyOfRange(all, Math.max(0, all.length - LONGEST_OUTPUT), all.length);
     }
 
     synchronized String text() {
-      return kept.toString(StandardCharsets.UTF_8);
+      return new String(kept, StandardCharsets.UTF_8);
     }
   }
 }

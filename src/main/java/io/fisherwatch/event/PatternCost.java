@@ -4,9 +4,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How large the program of a pattern is, at most, told from its text before it is compiled. RE2
+ * What a pattern costs, at most, told from its text before it is compiled. RE2
  * promises time in proportion to program and text; but it writes counted repetitions out, so that
- * ten nested ones fill any memory, and a Unicode class is a table of a thousand ranges.
+ * ten nested ones fill any memory, and a Unicode class is a table of a thousand ranges. Measured in
+ * instructions; what takes the compiler longer counts for more.
  */
 final class PatternCost {
 
@@ -17,6 +18,12 @@ final class PatternCost {
   static final long MOST = 1_000_000;
 
   private static final int CLASS_COST = 1_000;
+
+  /** Without regard to case a class is folded rune by rune, of which there may be a million. */
+  private static final int FOLDED_CLASS_COST = 20_000;
+
+  private static final Pattern FOLDING = Pattern.compile("\\(\\?[A-Za-z-]*i");
+  private static final Pattern BRACKET = Pattern.compile("\\[");
 
   /** {@code {3}}, {@code {3,}} and {@code {3,5}}, but not the braces of {@code \\x{1F600}}. */
   private static final Pattern COUNTED =
@@ -38,9 +45,14 @@ final class PatternCost {
     return product;
   }
 
-  /** A bound on the number of instructions. */
+  /** A bound on the number of instructions, or of what takes as long. */
   static long of(String pattern) {
-    long classes = UNICODE_CLASS.matcher(pattern).results().count();
-    return (pattern.length() + CLASS_COST * classes) * repetitions(pattern);
+    long unicode = UNICODE_CLASS.matcher(pattern).results().count();
+    long brackets = BRACKET.matcher(pattern).results().count();
+    long classes =
+        FOLDING.matcher(pattern).find()
+            ? FOLDED_CLASS_COST * (unicode + brackets)
+            : CLASS_COST * unicode;
+    return (pattern.length() + classes) * repetitions(pattern);
   }
 }

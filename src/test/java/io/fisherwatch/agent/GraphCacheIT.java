@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Graphs that are not on the list: examined, and tried in a child process. */
-@Timeout(120)
+@Timeout(240)
 class GraphCacheIT {
 
   private static final Path MODELS = Path.of("src/test/resources/models");
@@ -41,7 +41,7 @@ class GraphCacheIT {
             1 << 20,
             1 << 20,
             1 << 20,
-            new FilesConfig.ProbeLimits(15, defaults.probe().memoryBytes() / 4));
+            new FilesConfig.ProbeLimits(60, defaults.probe().memoryBytes() / 4));
   }
 
   private GraphCache cache(FilesConfig settings) throws Exception {
@@ -92,9 +92,9 @@ class GraphCacheIT {
             1 << 20,
             1 << 20,
             1 << 20,
-            new FilesConfig.ProbeLimits(8, config.probe().memoryBytes()));
+            new FilesConfig.ProbeLimits(20, config.probe().memoryBytes()));
     GraphCache cache = cache(hasty);
-    FileReference graph = scripted("for _9 in range(1000000000000):\n      _8 = torch.tanh(x)");
+    FileReference graph = scripted("for _9 in range(1000000000000):\n      x = torch.tanh(x)");
     RejectedEventException e = refusal(cache, graph);
     assertThat(e.code()).isEqualTo("graph-probe-failed");
     assertThat(e.getMessage()).contains("files.probe.seconds", "files.trustedGraphs");
@@ -107,7 +107,8 @@ class GraphCacheIT {
     FileReference graph =
         scripted(
             "_7 = [x]\n    for _9 in range(1000000):\n"
-                + "      _8 = torch.append(_7, torch.ones([1000, 10000]))");
+                + "      _8 = torch.append(_7, torch.ones([1000, 10000]))\n"
+                + "    x = torch.add(x, torch.len(_7))");
     RejectedEventException e = refusal(cache(config), graph);
     assertThat(e.code()).isEqualTo("graph-probe-failed");
     assertThat(e.getMessage()).contains("files.probe.memory");
@@ -116,7 +117,7 @@ class GraphCacheIT {
   @Test
   void graphThatFillsTheMemoryAtOnce_isRefused() throws Exception {
     RejectedEventException e =
-        refusal(cache(config), scripted("_9 = torch.ones([1000000, 10000000])"));
+        refusal(cache(config), scripted("x = torch.add(x, torch.mean(torch.ones([1000000, 10000000])))"));
     assertThat(e.getMessage()).contains("memory");
   }
 

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class GraphExaminerFuzzTest {
 
-  private static final int ARCHIVES = 3_000;
+  private static final int ARCHIVES = 1_500;
   private static final Set<String> CODES =
       Set.of("bad-graph", "untrusted-graph", "graph-too-large");
   private static final List<String> PIECES =
