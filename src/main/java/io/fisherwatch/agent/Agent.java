@@ -9,6 +9,7 @@ import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.state.StateStore;
+import io.fisherwatch.web.Readiness;
 import io.fisherwatch.web.WebServer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -43,10 +44,12 @@ public final class Agent implements AutoCloseable {
     runtime = TorchRuntime.open(config.device(), config.threads());
     board = new SnapshotBoard(config.historyPoints());
     metrics = new AgentMetrics(board, config.maxSeries());
+    FileRoots roots = new FileRoots(config.files().roots());
     Workshop workshop =
         new Workshop(
-            new FileRoots(config.roots()),
-            new GraphCache(scratch),
+            roots,
+            config.files(),
+            new GraphCache(scratch, config.files(), roots),
             scratch,
             runtime,
             config.estimate().settings(),
@@ -76,12 +79,7 @@ public final class Agent implements AutoCloseable {
     source = new KafkaEventSource(config.kafka());
     web =
         WebServer.start(
-            config.web(),
-            board,
-            dispatcher,
-            metrics.handler(),
-            this::notReadyReason,
-            metrics::activity);
+            config.web(), board, dispatcher, metrics.handler(), readiness(), metrics::activity);
   }
 
   /**
@@ -173,8 +171,18 @@ public final class Agent implements AutoCloseable {
     return board.runs();
   }
 
-  private Optional<String> notReadyReason() {
-    return source.ready() ? Optional.empty() : Optional.of(source.status());
+  private Readiness readiness() {
+    return new Readiness() {
+      @Override
+      public Optional<String> notReadyReason() {
+        return source.ready() ? Optional.empty() : Optional.of(source.status());
+      }
+
+      @Override
+      public Optional<String> warning() {
+        return source.gap();
+      }
+    };
   }
 
   /** Lets go of everything; {@link #run()} must have ended. */

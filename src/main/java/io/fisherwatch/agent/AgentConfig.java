@@ -11,7 +11,6 @@ import io.fisherwatch.web.WebSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -20,7 +19,7 @@ import java.util.OptionalInt;
  * The agent's configuration, valid. {@code config/agent.yaml} tells every key.
  *
  * @param kafka where events come from
- * @param roots folders under which events may name files
+ * @param files which files events may name, and how far they are trusted
  * @param device where models run
  * @param threads of one operation on the CPU; 0 for one a core
  * @param estimate how to estimate
@@ -33,7 +32,7 @@ import java.util.OptionalInt;
  */
 public record AgentConfig(
     KafkaSettings kafka,
-    List<Path> roots,
+    FilesConfig files,
     String device,
     int threads,
     EstimateConfig estimate,
@@ -43,10 +42,6 @@ public record AgentConfig(
     int maxSeries,
     int residentModels,
     StateConfig state) {
-
-  public AgentConfig {
-    roots = List.copyOf(roots);
-  }
 
   /**
    * Where running state is kept.

@@ -10,9 +10,9 @@ import io.fisherwatch.runtime.Model;
 import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.safetensors.SafetensorsException;
 import io.fisherwatch.safetensors.SafetensorsReader;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.nio.channels.FileChannel;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
@@ -37,21 +37,18 @@ final class BatchTensors {
       return new BatchTensors(event.tensors());
     }
     FileReference reference = event.file().get();
-    Path file = workshop.resolve(reference);
-    try {
-      byte[] bytes = Files.readAllBytes(file);
-      String digest = HexFormat.of().formatHex(GraphCache.sha256().digest(bytes));
-      if (reference.sha256().isPresent() && !reference.sha256().get().equals(digest)) {
-        throw new RejectedEventException(
-            "digest-mismatch",
-            file + " has the SHA-256 " + digest + ", not " + reference.sha256().get());
-      }
-      return new BatchTensors(SafetensorsReader.decode(bytes, file.toString()));
+    try (FileChannel file = workshop.openBatch(reference)) {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) file.size());
+      FileRoots.copy(file, bytes, file.size());
+      byte[] content = bytes.toByteArray();
+      GraphCache.requireDigest(
+          reference, HexFormat.of().formatHex(GraphCache.sha256().digest(content)));
+      return new BatchTensors(SafetensorsReader.decode(content, reference.uri()));
     } catch (SafetensorsException e) {
       throw new RejectedEventException("undecodable", String.valueOf(e.getMessage()), e);
     } catch (IOException e) {
       throw new RejectedEventException(
-          "file-not-found", file + " cannot be read: " + e.getMessage(), e);
+          "file-not-found", reference.uri() + " cannot be read: " + e.getMessage(), e);
     }
   }
 

@@ -9,9 +9,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -73,7 +71,7 @@ public final class ConfigLoader {
   private AgentConfig read() {
     return new AgentConfig(
         kafka(),
-        roots(),
+        FilesSection.read(tree),
         device(),
         (int) tree.number("threads", 0, 0, 1024),
         estimate(),
@@ -97,24 +95,6 @@ public final class ConfigLoader {
       tree.mistake("kafka", e.getMessage());
       return new KafkaSettings("unusable", "unusable", "unusable.dlq", "unusable", Map.of());
     }
-  }
-
-  private List<Path> roots() {
-    List<Path> roots = new ArrayList<>();
-    for (String root : tree.list("files.roots")) {
-      try {
-        Path path = Path.of(root);
-        if (path.isAbsolute()) {
-          roots.add(path);
-          continue;
-        }
-      } catch (InvalidPathException e) {
-        tree.mistake("files.roots", root, "a path");
-        continue;
-      }
-      tree.mistake("files.roots", root, "an absolute path");
-    }
-    return roots;
   }
 
   private String device() {
@@ -264,7 +244,14 @@ public final class ConfigLoader {
       case "kafka.topic" -> config.kafka().topic();
       case "kafka.deadLetterTopic" -> config.kafka().deadLetterTopic();
       case "kafka.groupId" -> config.kafka().groupId();
-      case "files.roots" -> config.roots().toString();
+      case "files.roots" -> config.files().roots().toString();
+      case "files.graphs" -> config.files().graphs().label();
+      case "files.trustedGraphs" -> new TreeSet<>(config.files().trustedGraphs()).toString();
+      case "files.maxGraphBytes" -> Long.toString(config.files().maxGraphBytes());
+      case "files.maxWeightsBytes" -> Long.toString(config.files().maxWeightsBytes());
+      case "files.maxBatchBytes" -> Long.toString(config.files().maxBatchBytes());
+      case "files.probe.seconds" -> Integer.toString(config.files().probe().seconds());
+      case "files.probe.memoryBytes" -> Long.toString(config.files().probe().memoryBytes());
       case "device" -> config.device();
       case "threads" -> Integer.toString(config.threads());
       case "web.host" -> config.web().host();

@@ -1,8 +1,14 @@
 package io.fisherwatch.agent;
 
+import io.fisherwatch.event.FileReference;
+import io.fisherwatch.event.RejectedEventException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -43,6 +49,63 @@ final class FileRoots {
       throw new RejectedPathException("file-not-found", uri + " is no plain file");
     }
     return real;
+  }
+
+  /**
+   * Opens a file for reading, once: what is checked is what is read, whatever happens to its name
+   * meanwhile.
+   *
+   * @param what it is, for messages and for the code: {@code graph}
+   * @param mostBytes how long it may be
+   * @param key of the configuration that says so
+   * @throws RejectedEventException as {@link #resolve}, or {@code …-too-large}
+   */
+  FileChannel open(FileReference reference, String what, long mostBytes, String key)
+      throws RejectedEventException {
+    try {
+      Path real = resolve(reference.uri());
+      FileChannel channel = RootedFile.open(rootOf(real), real);
+      long bytes = channel.size();
+      if (bytes > mostBytes) {
+        channel.close();
+        throw new RejectedEventException(
+            what + "-too-large",
+            reference.uri() + " has " + bytes + " bytes; " + key + " allows " + mostBytes);
+      }
+      return channel;
+    } catch (RejectedPathException e) {
+      throw new RejectedEventException(e.code(), e.getMessage(), e);
+    } catch (IOException e) {
+      throw new RejectedEventException(
+          "file-not-found", reference.uri() + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Copies the rest of a file.
+   *
+   * @throws IOException if it has grown beyond what it may be, or cannot be copied
+   */
+  static void copy(FileChannel in, OutputStream out, long mostBytes) throws IOException {
+    InputStream bytes = Channels.newInputStream(in);
+    byte[] chunk = new byte[1 << 16];
+    long copied = 0;
+    for (int read = bytes.read(chunk); read >= 0; read = bytes.read(chunk)) {
+      copied += read;
+      if (copied > mostBytes) {
+        throw new IOException("it grew beyond " + mostBytes + " bytes while it was read");
+      }
+      out.write(chunk, 0, read);
+    }
+  }
+
+  private Path rootOf(Path real) throws RejectedPathException {
+    for (Path root : roots) {
+      if (real.startsWith(real(root))) {
+        return real(root);
+      }
+    }
+    throw outside(real.toString());
   }
 
   private static Path path(String uri) throws RejectedPathException {

@@ -1,14 +1,11 @@
 package io.fisherwatch.agent;
 
-import com.google.re2j.Pattern;
 import io.fisherwatch.event.CheckpointEvent;
 import io.fisherwatch.event.FileReference;
-import io.fisherwatch.event.LayerRule;
 import io.fisherwatch.event.LikelihoodSpec;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.monitor.FisherMonitor;
-import io.fisherwatch.monitor.LayerMap;
 import io.fisherwatch.monitor.SavedMonitor;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
@@ -21,6 +18,7 @@ import io.fisherwatch.snapshot.Figures;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -85,7 +83,7 @@ final class Residence implements AutoCloseable {
    */
   void install(CheckpointEvent event, Optional<CheckpointEvent> before, Optional<Figures> figures)
       throws RejectedEventException {
-    GraphCache.Graph copy = workshop.graph(event.graph());
+    GraphCache.Graph copy = workshop.graphs().get(event.graph());
     boolean sameGraph = copy.sha256().equals(graphDigest);
     boolean sameModel =
         sameGraph && before.isPresent() && before.get().logits().equals(event.logits());
@@ -112,7 +110,7 @@ final class Residence implements AutoCloseable {
       workshop.residents().touch(self);
       return;
     }
-    GraphCache.Graph copy = workshop.graph(inForce.graph());
+    GraphCache.Graph copy = workshop.graphs().get(inForce.graph());
     if (graphDigest != null && !graphDigest.equals(copy.sha256())) {
       throw new RejectedEventException(
           "digest-mismatch", "the graph of the checkpoint in force is not what it was");
@@ -165,21 +163,25 @@ final class Residence implements AutoCloseable {
 
   private void replaceWeights(CheckpointEvent event, Model into)
       throws RejectedEventException, ModelException {
-    if (event.weights().isPresent()) {
-      FileReference weights = event.weights().get();
-      into.replaceWeights(workshop.resolve(weights), weights.sha256());
+    if (event.weights().isEmpty()) {
+      return;
+    }
+    FileReference weights = event.weights().get();
+    try (FileChannel file = workshop.openWeights(weights)) {
+      into.replaceWeights(file, weights.uri(), weights.sha256());
+    } catch (IOException e) {
+      throw new UncheckedIOException(weights.uri() + " cannot be closed", e);
     }
   }
 
   /** Makes the monitor, unless it is there; whether it has a past. */
-  private boolean resume(CheckpointEvent event) {
+  private boolean resume(CheckpointEvent event) throws RejectedEventException {
     if (monitor != null) {
       return true;
     }
     Model current = model();
-    List<LayerMap.Rule> rules = event.layers().stream().map(Residence::rule).toList();
     Frozen past = frozen;
-    FisherMonitor next = newMonitor(event, current, rules);
+    FisherMonitor next = newMonitor(event, current);
     boolean resumed = false;
     if (past != null) {
       try (SafetensorsReader file = SafetensorsReader.open(past.file())) {
@@ -206,19 +208,15 @@ final class Residence implements AutoCloseable {
     return resumed;
   }
 
-  private FisherMonitor newMonitor(
-      CheckpointEvent event, Model current, List<LayerMap.Rule> rules) {
+  private FisherMonitor newMonitor(CheckpointEvent event, Model current)
+      throws RejectedEventException {
     return new FisherMonitor(
         current,
         likelihood(event.likelihood()),
-        LayerMap.of(current.parameters(), rules),
+        LayerRules.map(current.parameters(), event.layers()),
         workshop.settings(),
         workshop.upkeep(),
         System::nanoTime);
-  }
-
-  private static LayerMap.Rule rule(LayerRule rule) {
-    return new LayerMap.Rule(rule.name(), Pattern.compile(rule.match()));
   }
 
   private static Likelihood likelihood(LikelihoodSpec spec) {

@@ -146,6 +146,8 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       }
       wake(checkpoint);
       Batch batch = BatchTensors.of(event, workshop).select(checkpoint, residence.model());
+      String digest = residence.graphDigest().orElseThrow();
+      workshop.graphs().rehearse(digest, checkpoint.logits(), batch.inputs());
       FisherMonitor watching = residence.monitor();
       watching.observe(batch, event.step(), run.hashCode(), partition, offset);
       batchStep = event.step();

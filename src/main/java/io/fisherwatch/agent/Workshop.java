@@ -8,6 +8,7 @@ import io.fisherwatch.runtime.ModelLoader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -16,7 +17,8 @@ import java.util.Optional;
  * What all runs work with.
  *
  * @param roots where files may be read
- * @param graphs private copies of graphs
+ * @param files how far they are trusted
+ * @param graphs private copies of graphs that may be loaded
  * @param scratch a folder of our own for files in passing
  * @param loader loads models
  * @param settings how to estimate
@@ -26,6 +28,7 @@ import java.util.Optional;
  */
 record Workshop(
     FileRoots roots,
+    FilesConfig files,
     GraphCache graphs,
     Path scratch,
     ModelLoader loader,
@@ -40,19 +43,14 @@ record Workshop(
     boolean writeTo(OutputStream out) throws IOException;
   }
 
-  /** Finds a file that an event names. */
-  Path resolve(FileReference reference) throws RejectedEventException {
-    try {
-      return roots.resolve(reference.uri());
-    } catch (RejectedPathException e) {
-      throw new RejectedEventException(e.code(), e.getMessage(), e);
-    }
+  /** Opens a file of weights that an event names, once. */
+  FileChannel openWeights(FileReference reference) throws RejectedEventException {
+    return roots.open(reference, "weights", files.maxWeightsBytes(), "files.maxWeightsBytes");
   }
 
-  /** A private copy of a graph; one whose digest is known is not read again. */
-  GraphCache.Graph graph(FileReference reference) throws RejectedEventException {
-    Optional<GraphCache.Graph> known = graphs.find(reference.sha256());
-    return known.isPresent() ? known.get() : graphs.copy(resolve(reference), reference.sha256());
+  /** Opens a file of a batch that an event names, once. */
+  FileChannel openBatch(FileReference reference) throws RejectedEventException {
+    return roots.open(reference, "batch", files.maxBatchBytes(), "files.maxBatchBytes");
   }
 
   /** Writes to a new file in the scratch folder; empty if there was nothing to write. */

@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
       EstimateCommand.class,
       ConfigCommand.class,
       StateCommand.class,
-      StudyCommand.class
+      StudyCommand.class,
+      ProbeGraphCommand.class
     })
 public final class Main implements Runnable {
 

@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -52,8 +51,9 @@ public final class Demo {
    */
   public Optional<RunSnapshot> run(Optional<Long> steps, int port, boolean stayUp)
       throws IOException, ModelException, InterruptedException {
-    Path checkpoints =
-        Files.createDirectories(folder.resolve("checkpoints/" + Instant.now().toEpochMilli()));
+    Path all = Files.createDirectories(folder.resolve("checkpoints")).toRealPath();
+    // of its own, since events that another run of the demo left may still name its files
+    Path checkpoints = Files.createTempDirectory(all, "demo");
     try (EmbeddedBroker broker = EmbeddedBroker.start(0, folder)) {
       KafkaSettings kafka =
           new KafkaSettings(
@@ -65,7 +65,7 @@ public final class Demo {
       AgentConfig wired =
           new AgentConfig(
               kafka,
-              List.of(checkpoints.toRealPath()),
+              config.files().with(List.of(all), TrainingJob.graphSha256()),
               config.device(),
               config.threads(),
               config.estimate(),

@@ -56,6 +56,16 @@ public final class EmbeddedBroker implements AutoCloseable {
    * @throws IOException if it cannot start: the port is taken, or another broker has the folder
    */
   public static EmbeddedBroker start(int port, Path dataDir) throws IOException {
+    return start(port, dataDir, Map.of());
+  }
+
+  /**
+   * Starts a broker that is set up differently.
+   *
+   * @param overriding properties of Kafka's broker that override ours
+   */
+  public static EmbeddedBroker start(int port, Path dataDir, Map<String, String> overriding)
+      throws IOException {
     keepKafkaFromExiting();
     if (port != 0) {
       checkFree(port);
@@ -64,22 +74,23 @@ public final class EmbeddedBroker implements AutoCloseable {
     FileChannel lock = lock(dataDir.toAbsolutePath());
     try {
       format(folder);
-      return start(port, folder, lock);
+      return start(port, folder, lock, overriding);
     } catch (IOException | RuntimeException | Error e) {
       lock.close();
       throw e;
     }
   }
 
-  private static EmbeddedBroker start(int port, Path folder, FileChannel lock) throws IOException {
+  private static EmbeddedBroker start(
+      int port, Path folder, FileChannel lock, Map<String, String> overriding) throws IOException {
     // a port that was free can be taken before the broker binds it
     for (int attempt = 1; ; attempt++) {
       int brokerPort = port == 0 ? freePort() : port;
       KafkaRaftServer server = null;
       try {
-        server =
-            new KafkaRaftServer(
-                new KafkaConfig(properties(brokerPort, freePort(), folder), false), Time.SYSTEM);
+        Map<String, String> properties = properties(brokerPort, freePort(), folder);
+        properties.putAll(overriding);
+        server = new KafkaRaftServer(new KafkaConfig(properties, false), Time.SYSTEM);
         server.startup();
         return new EmbeddedBroker(lock, server, brokerPort);
       } catch (Exception e) {

@@ -65,14 +65,26 @@ final class TrainingJob implements AutoCloseable {
     this.folder = folder;
     this.digits = Digits.load();
     Path file = folder.resolve("graph.pt");
-    try (InputStream in = TrainingJob.class.getResourceAsStream("digits.pt")) {
-      if (in == null) {
-        throw new IllegalStateException("digits.pt is missing from the jar");
-      }
+    try (InputStream in = graph()) {
       Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
     }
     this.graph = reference(file);
     this.trainer = TorchTrainer.load(runtime, file);
+  }
+
+  /** The digest of the graph, which comes with us and needs no examination. */
+  static String graphSha256() throws IOException {
+    try (InputStream in = graph()) {
+      return SafetensorsReader.sha256(in);
+    }
+  }
+
+  private static InputStream graph() {
+    InputStream in = TrainingJob.class.getResourceAsStream("digits.pt");
+    if (in == null) {
+      throw new IllegalStateException("digits.pt is missing from the jar");
+    }
+    return in;
   }
 
   /** Publishes the weights as they are. */

@@ -226,7 +226,8 @@ final class GraphArchive {
     }
   }
 
-  private static ZipEntry stored(String name, long size, long crc) {
+  /** An entry that is not compressed. */
+  static ZipEntry stored(String name, long size, long crc) {
     ZipEntry entry = new ZipEntry(name);
     entry.setMethod(ZipEntry.STORED);
     entry.setSize(size);

@@ -17,6 +17,7 @@ import io.fisherwatch.runtime.OutputSelector;
 import io.fisherwatch.runtime.Parameter;
 import io.fisherwatch.safetensors.HostTensor;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,6 +27,9 @@ import java.util.Set;
 
 /** A TorchScript graph on a device, in evaluation mode, with everything that it owns there. */
 final class TorchModel implements Model {
+
+  /** Inputs without elements may claim any number. */
+  private static final int MOST_EXAMPLES = 1 << 24;
 
   private final PtNDManager manager;
   private final PtSymbolBlock block;
@@ -121,12 +125,13 @@ final class TorchModel implements Model {
   }
 
   @Override
-  public void replaceWeights(Path weights, Optional<String> sha256) throws ModelException {
+  public void replaceWeights(FileChannel file, String name, Optional<String> sha256)
+      throws ModelException {
     Kernels.enter();
     WeightsReplacement replacement = new WeightsReplacement(table, kernels, manager);
-    replacement.check(weights, sha256);
+    replacement.check(file, name, sha256);
     mixed = true;
-    replacement.copy(weights, sha256);
+    replacement.copy(file, name, sha256);
     mixed = false;
   }
 
@@ -148,6 +153,15 @@ final class TorchModel implements Model {
             "the inputs " + inputs + " differ in their first dimension, which is the example");
       }
       examples = input.size(0);
+    }
+    if (examples > MOST_EXAMPLES) {
+      throw new ModelException(
+          "shape-mismatch",
+          "the batch says that it has "
+              + examples
+              + " examples; "
+              + MOST_EXAMPLES
+              + " are allowed");
     }
     if (examples == 0) {
       throw new ModelException("empty-batch", "the batch holds no example");

@@ -12,7 +12,7 @@ import io.fisherwatch.safetensors.SafetensorsReader;
 import io.fisherwatch.safetensors.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
+import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -49,10 +49,10 @@ final class WeightsReplacement {
   }
 
   /** Checks without touching the model. */
-  void check(Path file, Optional<String> sha256) throws ModelException {
-    try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+  void check(FileChannel channel, String file, Optional<String> sha256) throws ModelException {
+    try (SafetensorsReader reader = SafetensorsReader.open(channel, file)) {
       if (sha256.isPresent()) {
-        requireDigest(file, sha256.get(), SafetensorsReader.sha256(file));
+        requireDigest(file, sha256.get(), reader.sha256());
       }
       checkNames(file, reader.tensors());
       for (TensorInfo tensor : reader.tensors()) {
@@ -64,8 +64,8 @@ final class WeightsReplacement {
   }
 
   /** Copies; if this fails the model holds a mixture. */
-  void copy(Path file, Optional<String> sha256) throws ModelException {
-    try (SafetensorsReader reader = SafetensorsReader.open(file);
+  void copy(FileChannel channel, String file, Optional<String> sha256) throws ModelException {
+    try (SafetensorsReader reader = SafetensorsReader.open(channel, file);
         PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       stage(reader.tensors(), scope);
       List<String> disagreeing = new ArrayList<>();
@@ -86,7 +86,7 @@ final class WeightsReplacement {
     }
   }
 
-  private void checkNames(Path file, List<TensorInfo> tensors) throws ModelException {
+  private void checkNames(String file, List<TensorInfo> tensors) throws ModelException {
     Set<String> unknown = new TreeSet<>();
     Set<String> given = new HashSet<>();
     for (TensorInfo tensor : tensors) {
@@ -111,7 +111,7 @@ final class WeightsReplacement {
     }
   }
 
-  private void checkTensor(Path file, TensorInfo tensor) throws ModelException {
+  private void checkTensor(String file, TensorInfo tensor) throws ModelException {
     NDArray target = target(tensor.name());
     long[] shape = target.getShape().getShape();
     boolean sameShape =
@@ -186,7 +186,7 @@ final class WeightsReplacement {
     return target;
   }
 
-  private static void requireDigest(Path file, String expected, String found)
+  private static void requireDigest(String file, String expected, String found)
       throws ModelException {
     if (!expected.equals(found)) {
       throw new ModelException(
@@ -194,7 +194,7 @@ final class WeightsReplacement {
     }
   }
 
-  private static ModelException unreadable(Path file, IOException e) {
+  private static ModelException unreadable(String file, IOException e) {
     String message = e.getMessage() == null ? e.toString() : e.getMessage();
     return new ModelException(
         "bad-weights",

@@ -29,6 +29,10 @@ public record CheckpointEvent(
     Origin origin)
     implements TrainingEvent {
 
+  static final String TOO_LARGE =
+      "layers has patterns that are too large together; fewer repetitions {n}, classes \\p and"
+          + " classes under (?i) would do";
+
   /** Copies the lists and checks what the types do not say. */
   public CheckpointEvent {
     Checks.run(run);
@@ -44,6 +48,9 @@ public record CheckpointEvent(
     if (layers.size() > LayerRule.MOST) {
       throw new IllegalArgumentException(
           "layers has " + layers.size() + " rules; " + LayerRule.MOST + " are allowed");
+    }
+    if (layers.stream().mapToLong(LayerRule::cost).sum() > PatternCost.MOST) {
+      throw new IllegalArgumentException(TOO_LARGE);
     }
   }
 }

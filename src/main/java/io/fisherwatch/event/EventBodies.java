@@ -18,7 +18,12 @@ final class EventBodies {
 
   static CheckpointEvent checkpoint(JsonFields body, Origin origin) throws RejectedEventException {
     List<LayerRule> layers = new ArrayList<>();
+    long cost = 0; // to be known before any pattern is compiled
     for (JsonFields rule : body.optionalObjects("layers", LayerRule.MOST)) {
+      cost += PatternCost.of(rule.string("match"));
+      if (cost > PatternCost.MOST) {
+        throw undecodable(CheckpointEvent.TOO_LARGE, null);
+      }
       layers.add(rule.as(r -> new LayerRule(r.string("name"), r.string("match"))));
     }
     Optional<JsonFields> weights = body.optionalObject("weights");

@@ -30,11 +30,23 @@ public record LayerRule(String name, String match) {
       throw new IllegalArgumentException(
           "match has " + match.length() + " characters; 1 to " + LONGEST + " are allowed");
     }
+    if (PatternCost.repetitions(match) > PatternCost.MOST_REPETITIONS) {
+      throw new IllegalArgumentException(
+          "match is "
+              + Checks.shown(match)
+              + ", whose counted repetitions multiply to more than "
+              + PatternCost.MOST_REPETITIONS);
+    }
     try {
       Pattern.compile(match);
     } catch (PatternSyntaxException e) {
       throw new IllegalArgumentException(
           "match is " + Checks.shown(match) + ", which is not RE2: " + e.getDescription(), e);
     }
+  }
+
+  /** A bound on the size of the pattern's program: matching it costs so many steps a character. */
+  public long cost() {
+    return PatternCost.of(match);
   }
 }

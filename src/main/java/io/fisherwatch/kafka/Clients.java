@@ -3,6 +3,8 @@ package io.fisherwatch.kafka;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -20,6 +22,14 @@ final class Clients {
   /** The largest record, in bytes, before what the envelope adds. */
   static final int LARGEST_RECORD = 64 << 20;
 
+  /**
+   * Bytes of an answer; a longer record comes alone. Together with the time that an answer may take
+   * it says how slow a network may be: 70 kB/s.
+   */
+  private static final int FETCH_BYTES = 4 << 20;
+
+  private static final int ANSWER_MILLIS = 60_000;
+
   private static final String UNRESOLVED = "No resolvable bootstrap urls";
   private static final String GROUP_PROTOCOL = ConsumerConfig.GROUP_PROTOCOL_CONFIG;
 
@@ -31,8 +41,9 @@ final class Clients {
    */
   static Consumer<byte[], byte[]> consumer(KafkaSettings settings) {
     Map<String, Object> properties = new HashMap<>();
-    properties.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, LARGEST_RECORD);
-    properties.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, LARGEST_RECORD);
+    properties.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCH_BYTES);
+    properties.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCH_BYTES);
+    properties.put(ConsumerConfig.REQUEST_TIMEOUT_MS_CONFIG, ANSWER_MILLIS);
     // enough to see whether a batch has been overtaken; what is fetched is bounded by its bytes
     properties.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 100);
     if (!"consumer".equalsIgnoreCase(settings.properties().get(GROUP_PROTOCOL))) {
@@ -43,6 +54,8 @@ final class Clients {
     properties.put(ConsumerConfig.GROUP_ID_CONFIG, settings.groupId());
     properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
     properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+    // what a producer took back has not happened
+    properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
     return new KafkaConsumer<>(
         properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
@@ -62,6 +75,22 @@ final class Clients {
     // first, and the repeated first is out of order for ever.
     properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 1);
     return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  /** A client that asks about topics. */
+  static Admin admin(KafkaSettings settings) {
+    Map<String, Object> properties = new HashMap<>();
+    Set<String> own = AdminClientConfig.configNames();
+    settings
+        .properties()
+        .forEach(
+            (name, value) -> {
+              if (own.contains(name)) {
+                properties.put(name, value);
+              }
+            });
+    properties.put(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, settings.bootstrapServers());
+    return Admin.create(properties);
   }
 
   /** Whether a client could not be made because no broker's name has an address, for now. */

@@ -12,7 +12,6 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The topic for what cannot be processed: original key, value and headers, and headers that say why
@@ -24,6 +23,14 @@ final class DeadLetters implements AutoCloseable {
 
   private static final int LONGEST_MESSAGE = 2_000;
   private static final long RETRY_MILLIS = 1_000;
+
+  /** How much of a record the broker takes. */
+  private enum Extent {
+    WHOLE,
+    NO_VALUE,
+    /** Nothing but where it was and what was wrong. */
+    PLACE
+  }
 
   private final String topic;
   private final Producer<byte[], byte[]> producer;
@@ -57,7 +64,8 @@ final class DeadLetters implements AutoCloseable {
   boolean send(
       ConsumerRecord<byte[], byte[]> record, String code, String message, BooleanSupplier givenUp)
       throws InterruptedException {
-    ProducerRecord<byte[], byte[]> letter = letter(record, record.value(), code, message);
+    Extent extent = Extent.WHOLE;
+    ProducerRecord<byte[], byte[]> letter = letter(record, extent, code, message);
     while (!givenUp.getAsBoolean()) {
       try {
         producer.send(letter).get();
@@ -66,17 +74,11 @@ final class DeadLetters implements AutoCloseable {
       } catch (ExecutionException | KafkaException e) {
         Throwable cause =
             e instanceof ExecutionException && e.getCause() != null ? e.getCause() : e;
-        if (cause instanceof RecordTooLargeException && letter.value() != null) {
-          // the headers made it longer than the broker takes; waiting would not help
-          letter =
-              letter(
-                  record,
-                  null,
-                  code,
-                  message
-                      + " (its value of "
-                      + record.value().length
-                      + " bytes is too large here)");
+        if (cause instanceof RecordTooLargeException && extent != Extent.PLACE) {
+          // our headers made it longer than the broker takes; waiting would not help
+          extent = extent == Extent.WHOLE ? Extent.NO_VALUE : Extent.PLACE;
+          String cut = message + " (too large to be kept as a whole)";
+          letter = letter(record, extent, code, cut);
           continue;
         }
         health.deadLettersFail(topic, cause);
@@ -92,9 +94,15 @@ final class DeadLetters implements AutoCloseable {
   }
 
   private ProducerRecord<byte[], byte[]> letter(
-      ConsumerRecord<byte[], byte[]> record, byte @Nullable [] value, String code, String message) {
-    ProducerRecord<byte[], byte[]> letter = new ProducerRecord<>(topic, record.key(), value);
-    record.headers().forEach(header -> letter.headers().add(header));
+      ConsumerRecord<byte[], byte[]> record, Extent extent, String code, String message) {
+    ProducerRecord<byte[], byte[]> letter =
+        new ProducerRecord<>(
+            topic,
+            extent == Extent.PLACE ? null : record.key(),
+            extent == Extent.WHOLE ? record.value() : null);
+    if (extent != Extent.PLACE) {
+      record.headers().forEach(header -> letter.headers().add(header));
+    }
     String shown =
         message.length() <= LONGEST_MESSAGE ? message : message.substring(0, LONGEST_MESSAGE);
     add(letter, "code", code);

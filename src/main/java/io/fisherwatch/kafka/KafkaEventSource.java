@@ -3,6 +3,7 @@ package io.fisherwatch.kafka;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.EventSource;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -21,7 +22,7 @@ public final class KafkaEventSource implements EventSource {
 
   private static final long STOP_SECONDS = 10;
   private static final long JOIN_MILLIS = 500;
-  private static final long RETRY_MILLIS = 1_000;
+  private static final long STEP_MILLIS = 100;
 
   private final KafkaSettings settings;
   private final SourceHealth health;
@@ -43,9 +44,10 @@ public final class KafkaEventSource implements EventSource {
       throw new IllegalStateException("a source runs once");
     }
     poller = Thread.currentThread();
+    Backoff backoff = new Backoff();
     try {
       while (!stopping.get() && !consumed(handler, listener)) {
-        TimeUnit.MILLISECONDS.sleep(RETRY_MILLIS);
+        pause(backoff.advance());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -55,11 +57,17 @@ public final class KafkaEventSource implements EventSource {
     }
   }
 
-  /** Consumes until it is to stop; false if the brokers' names have no address yet. */
+  /** Waits, in short steps: stopping does not interrupt. */
+  private void pause(long millis) throws InterruptedException {
+    for (long waited = 0; waited < millis && !stopping.get(); waited += STEP_MILLIS) {
+      TimeUnit.MILLISECONDS.sleep(STEP_MILLIS);
+    }
+  }
+
+  /** Consumes until it is to stop; false if that needs new clients, or addresses for names. */
   private boolean consumed(EventHandler handler, EventListener listener) {
     try {
-      consume(handler, listener);
-      return true;
+      return consume(handler, listener);
     } catch (KafkaException e) {
       if (!Clients.isUnresolved(e)) {
         throw e;
@@ -69,8 +77,9 @@ public final class KafkaEventSource implements EventSource {
     }
   }
 
-  private void consume(EventHandler handler, EventListener listener) {
+  private boolean consume(EventHandler handler, EventListener listener) {
     WorkQueue queue = new WorkQueue();
+    boolean done;
     try (DeadLetters deadLetters = new DeadLetters(settings, health);
         PollLoop loop = new PollLoop(settings, health, listener, queue, stopping::get)) {
       RecordWorker work = new RecordWorker(queue, handler, listener, deadLetters, System::nanoTime);
@@ -79,7 +88,7 @@ public final class KafkaEventSource implements EventSource {
       worker = thread;
       thread.start();
       try {
-        loop.run();
+        done = loop.run();
         loop.finish(work, thread);
       } finally {
         queue.close();
@@ -92,6 +101,7 @@ public final class KafkaEventSource implements EventSource {
     if (failure != null) {
       throw failure;
     }
+    return done;
   }
 
   /** So that a handler that heeds interrupts is out of the way before its owner closes things. */
@@ -128,5 +138,10 @@ public final class KafkaEventSource implements EventSource {
   @Override
   public String status() {
     return health.status();
+  }
+
+  /** What is missing although events come: records that were gone before they were read. */
+  public Optional<String> gap() {
+    return health.gap();
   }
 }

@@ -30,6 +30,7 @@ public record KafkaSettings(
           ConsumerConfig.GROUP_ID_CONFIG,
           ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG,
           ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+          ConsumerConfig.ISOLATION_LEVEL_CONFIG,
           ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG,
           ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG,
           ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,

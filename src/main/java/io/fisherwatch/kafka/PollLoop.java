@@ -3,18 +3,24 @@ package io.fisherwatch.kafka;
 import io.fisherwatch.event.EventListener;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +36,12 @@ final class PollLoop implements AutoCloseable {
   private static final Duration STEP = Duration.ofMillis(200);
   private static final Duration ANSWER = Duration.ofSeconds(1);
   private static final long CHECK_NANOS = TimeUnit.SECONDS.toNanos(2);
-  private static final long RETRY_MILLIS = 500;
+
+  /** How long a broker that sends records may leave questions unanswered: the network is slow. */
+  private static final long SLOW_NANOS = TimeUnit.SECONDS.toNanos(60);
+
+  /** Times that an unreadable record is asked for before it is given up. */
+  private static final int MOST_READINGS = 3;
 
   /** Together with the commit and the leave-taking less than the 10 s that stopping may take. */
   private static final Duration LAST_RECORD = Duration.ofSeconds(6);
@@ -46,6 +57,10 @@ final class PollLoop implements AutoCloseable {
   private final Consumer<byte[], byte[]> consumer;
   private final Assignments assignments;
   private final Positions positions;
+  private final TopicWatch topic;
+  private final Backoff backoff = new Backoff();
+  private final Map<TopicPartition, Integer> unreadable = new HashMap<>();
+  private long lastRecords = System.nanoTime() - SLOW_NANOS;
   private long lastCheck = System.nanoTime() - CHECK_NANOS;
   private boolean interrupted;
 
@@ -63,23 +78,34 @@ final class PollLoop implements AutoCloseable {
     this.consumer = Clients.consumer(settings);
     this.assignments = new Assignments(consumer, queue, listener, patience(settings));
     this.positions = new Positions(health, listener);
+    this.topic = new TopicWatch(settings);
   }
 
-  void run() {
+  /**
+   * Polls until it is to stop.
+   *
+   * @return false if it needs a new client to go on
+   */
+  boolean run() {
     consumer.subscribe(List.of(settings.topic()), assignments);
     while (!stopping.getAsBoolean() && !interrupted && queue.failure() == null) {
       try {
         poll();
         commit();
         check();
+        backoff.reset();
       } catch (InvalidOffsetException e) {
         recover(e);
       } catch (InterruptedException | InterruptException e) {
         stopAsInterrupted();
       } catch (KafkaException e) {
+        if (isFinal(e)) {
+          return false;
+        }
         tryAgain(e);
       }
     }
+    return true;
   }
 
   /** Waits for the record in hand, within bounds, and commits. */
@@ -111,6 +137,7 @@ final class PollLoop implements AutoCloseable {
     } catch (KafkaException e) {
       LOG.warn("leaving the group failed: {}", e.getMessage());
     }
+    topic.close();
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -123,7 +150,12 @@ final class PollLoop implements AutoCloseable {
     } else {
       consumer.pause(consumer.assignment());
     }
-    queue.add(consumer.poll(idle ? STEP : Duration.ZERO));
+    ConsumerRecords<byte[], byte[]> records = consumer.poll(idle ? STEP : Duration.ZERO);
+    if (!records.isEmpty()) {
+      lastRecords = System.nanoTime();
+      records.partitions().forEach(unreadable::remove);
+    }
+    queue.add(records);
   }
 
   private void commit() {
@@ -148,6 +180,9 @@ final class PollLoop implements AutoCloseable {
       return;
     }
     lastCheck = now;
+    if (!isSameTopic()) {
+      return;
+    }
     Set<TopicPartition> owned = consumer.assignment();
     Collection<TopicPartition> asked =
         owned.isEmpty() ? Set.of(new TopicPartition(settings.topic(), 0)) : owned;
@@ -160,7 +195,29 @@ final class PollLoop implements AutoCloseable {
       health.works(isMember(), owned.size());
       listener.lag(lag);
     } catch (TimeoutException e) {
-      health.away(e);
+      if (now - lastRecords > SLOW_NANOS) {
+        health.away(e);
+      }
+    }
+  }
+
+  /** Goes back to the begin if the topic is another one; false if there is none. */
+  private boolean isSameTopic() {
+    switch (topic.look()) {
+      case MISSING -> {
+        health.missing();
+        return false;
+      }
+      case ANOTHER -> {
+        Set<TopicPartition> owned = consumer.assignment();
+        queue.drop(owned);
+        queue.claim(owned); // what was processed says nothing about the new topic's offsets
+        positions.restart(consumer, owned);
+        return true;
+      }
+      default -> {
+        return true;
+      }
     }
   }
 
@@ -171,17 +228,53 @@ final class PollLoop implements AutoCloseable {
   private void recover(InvalidOffsetException e) {
     try {
       positions.recover(consumer, e);
+      if (e instanceof OffsetOutOfRangeException) {
+        topic.forget(); // if it is another one, that has just been said and done
+      }
     } catch (TimeoutException timeout) {
       health.away(timeout);
+    } catch (InterruptException interrupt) {
+      stopAsInterrupted();
+    } catch (KafkaException again) {
+      tryAgain(again);
     }
   }
 
+  /**
+   * Whether the client is of no use any more. After some errors, such as a refused login, one of
+   * Kafka's two kinds of consumer does nothing any more and says nothing either.
+   */
+  private boolean isFinal(KafkaException e) {
+    if (e instanceof ApiException refusal && !(e instanceof RetriableException)) {
+      health.refused(refusal);
+      return true;
+    }
+    return false;
+  }
+
   private void tryAgain(KafkaException e) {
+    Optional<TopicPartition> partition = UnreadableRecord.partition(e, consumer.assignment());
+    if (partition.isPresent()
+        && unreadable.merge(partition.get(), 1, Integer::sum) > MOST_READINGS) {
+      skipUnreadable(partition.get(), e);
+      return;
+    }
     health.fails("consuming " + settings.topic() + " fails: " + e);
     try {
-      TimeUnit.MILLISECONDS.sleep(RETRY_MILLIS);
+      backoff.await();
     } catch (InterruptedException interrupt) {
       stopAsInterrupted();
+    }
+  }
+
+  /** Sends a record that cannot be read on its way to the dead letters. */
+  private void skipUnreadable(TopicPartition partition, KafkaException e) {
+    try {
+      long offset = consumer.position(partition, ANSWER);
+      queue.add(List.of(new UnreadableRecord(partition, offset, e)));
+      consumer.seek(partition, offset + 1);
+    } catch (TimeoutException timeout) {
+      health.away(timeout);
     }
   }
 

@@ -3,6 +3,8 @@ package io.fisherwatch.kafka;
 import io.fisherwatch.event.EventListener;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
@@ -45,6 +47,16 @@ final class Positions {
         listener.gap(message);
       }
     }
+  }
+
+  /** Begins anew in a topic that was deleted and made again. */
+  void restart(Consumer<byte[], byte[]> consumer, Set<TopicPartition> partitions) {
+    consumer.seekToBeginning(partitions);
+    String message =
+        "the topic of %s was deleted and made again; goes on at the earliest record of the new one"
+            .formatted(new TreeSet<>(partitions.stream().map(TopicPartition::toString).toList()));
+    health.gap(message);
+    listener.gap(message);
   }
 
   private static String message(TopicPartition partition, long wanted, long begin) {

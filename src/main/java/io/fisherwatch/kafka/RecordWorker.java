@@ -76,6 +76,7 @@ final class RecordWorker implements Runnable {
     Disposition ending;
     EventMessage message = Messages.of(record);
     try {
+      checkReadable(record);
       TrainingEvent event = CloudEventCodec.decode(message);
       type = EventType.of(event);
       ending =
@@ -108,6 +109,25 @@ final class RecordWorker implements Runnable {
     listener.ended(
         new EndedEvent(type, ending, seconds, record.topic(), record.partition(), record.offset()));
     return true;
+  }
+
+  private static void checkReadable(ConsumerRecord<byte[], byte[]> record)
+      throws RejectedEventException {
+    if (record instanceof UnreadableRecord unreadable) {
+      throw new RejectedEventException(
+          UnreadableRecord.CODE,
+          "Kafka's client cannot read the record, which is lost: " + unreadable.reason());
+    }
+    byte[] value = record.value();
+    if (value != null && value.length > Clients.LARGEST_RECORD) {
+      throw new RejectedEventException(
+          "record-too-large",
+          "the value has "
+              + value.length
+              + " bytes; "
+              + Clients.LARGEST_RECORD
+              + " are allowed. A batch may be in a file that the event points to");
+    }
   }
 
   private boolean reject(ConsumerRecord<byte[], byte[]> record, String code, String message)

@@ -1,5 +1,9 @@
 package io.fisherwatch.kafka;
 
+import java.util.Optional;
+import org.apache.kafka.common.errors.ApiException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,8 +67,30 @@ final class SourceHealth {
             + settings.bootstrapServers()
             + " about topic "
             + settings.topic()
-            + " (the broker is away, or the topic does not exist): "
+            + " (the broker is away, speaks another protocol than kafka.properties says, or the topic"
+            + " does not exist): "
             + e.getMessage());
+  }
+
+  synchronized void missing() {
+    fails(
+        "topic "
+            + settings.topic()
+            + " does not exist on Kafka at "
+            + settings.bootstrapServers()
+            + "; create it, or correct kafka.topic");
+  }
+
+  /** The broker answers, and says no. */
+  synchronized void refused(ApiException e) {
+    String why =
+        e instanceof AuthenticationException
+            ? " refuses our credentials; correct security.protocol, sasl.* or ssl.* in"
+                + " kafka.properties: "
+            : e instanceof AuthorizationException
+                ? " does not allow us what we need; grant our user Read on the topic and the group: "
+                : " refuses to serve us: ";
+    fails("Kafka at " + settings.bootstrapServers() + why + e);
   }
 
   /** A failure that may pass: the source tries again. */
@@ -95,6 +121,11 @@ final class SourceHealth {
   synchronized void gap(String message) {
     LOG.warn("{}", message);
     gap = message;
+  }
+
+  /** The last gap, if there was one. */
+  synchronized Optional<String> gap() {
+    return Optional.ofNullable(gap);
   }
 
   synchronized void stopped() {

@@ -1,7 +1,10 @@
 package io.fisherwatch.runtime;
 
 import io.fisherwatch.safetensors.HostTensor;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,6 +32,8 @@ public interface Model extends AutoCloseable {
   /**
    * Replaces parameters and buffers in place by those of a safetensors file, streamed.
    *
+   * @param file open for reading; stays open, and is read twice
+   * @param name of the file, for messages
    * @param sha256 what the file's digest must be, in lower-case hex; checked before anything is
    *     replaced and again over the bytes that were copied. Empty if there is nothing to compare
    *     with
@@ -37,7 +42,16 @@ public interface Model extends AutoCloseable {
    *     {@code shape-mismatch}. Unless the message says otherwise the model holds what it held
    *     before
    */
-  void replaceWeights(Path weights, Optional<String> sha256) throws ModelException;
+  void replaceWeights(FileChannel file, String name, Optional<String> sha256) throws ModelException;
+
+  /** As above, of a file by its path. */
+  default void replaceWeights(Path weights, Optional<String> sha256) throws ModelException {
+    try (FileChannel file = FileChannel.open(weights, StandardOpenOption.READ)) {
+      replaceWeights(file, weights.toString(), sha256);
+    } catch (IOException e) {
+      throw new ModelException("bad-weights", weights + " cannot be read: " + e.getMessage(), e);
+    }
+  }
 
   /**
    * Moves the inputs of a batch to the device.

@@ -35,6 +35,9 @@ final class SafetensorsHeader {
   /** Enough for 50,000 tensors. */
   private static final long MOST_TOKENS = 1_000_000;
 
+  /** What PyTorch takes. */
+  private static final int MOST_DIMENSIONS = 64;
+
   static final String METADATA = "__metadata__";
 
   private static final JsonFactory JSON =
@@ -202,6 +205,10 @@ final class SafetensorsHeader {
     List<Long> longs = new ArrayList<>();
     while (json.nextToken() == JsonToken.VALUE_NUMBER_INT) {
       longs.add(json.getLongValue());
+      if (longs.size() > MOST_DIMENSIONS) {
+        throw new SafetensorsException(
+            what, where + " has more than " + MOST_DIMENSIONS + " numbers");
+      }
       if (longs.get(longs.size() - 1) < 0) {
         throw new SafetensorsException(what, where + " holds a negative number");
       }

@@ -10,9 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.security.DigestInputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HexFormat;
@@ -43,15 +41,27 @@ public final class SafetensorsReader implements AutoCloseable {
   private final MessageDigest afterHeader;
   private @Nullable ByteBuffer direct;
 
-  private SafetensorsReader(
-      String what, FileChannel channel, long length, byte[] headerLength, byte[] header)
-      throws SafetensorsException {
+  /** Whether the channel was opened here. */
+  private final boolean owned;
+
+  private SafetensorsReader(String what, FileChannel channel, boolean owned) throws IOException {
     this.what = what;
     this.channel = channel;
-    this.length = length;
+    this.owned = owned;
+    this.length = channel.size();
+    if (length < SafetensorsHeader.LENGTH_BYTES) {
+      throw new SafetensorsException(what, tooShort(length));
+    }
+    byte[] headerLength = new byte[SafetensorsHeader.LENGTH_BYTES];
+    readFully(0, ByteBuffer.wrap(headerLength));
+    byte[] header =
+        new byte
+            [SafetensorsHeader.checkedLength(
+                what, littleEndian(headerLength).getLong(), length - headerLength.length)];
+    readFully(headerLength.length, ByteBuffer.wrap(header));
     this.dataStart = (long) headerLength.length + header.length;
     this.tensors = byName(SafetensorsHeader.parse(what, header, length - dataStart));
-    this.afterHeader = newDigest();
+    this.afterHeader = Digests.newSha256();
     afterHeader.update(headerLength);
     afterHeader.update(header);
   }
@@ -63,25 +73,25 @@ public final class SafetensorsReader implements AutoCloseable {
    * @throws IOException if it cannot be read
    */
   public static SafetensorsReader open(Path file) throws IOException {
-    String what = file.toString();
     FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
     try {
-      long length = channel.size();
-      if (length < SafetensorsHeader.LENGTH_BYTES) {
-        throw new SafetensorsException(what, tooShort(length));
-      }
-      byte[] headerLength = new byte[SafetensorsHeader.LENGTH_BYTES];
-      readFully(what, channel, 0, ByteBuffer.wrap(headerLength));
-      byte[] header =
-          new byte
-              [SafetensorsHeader.checkedLength(
-                  what, littleEndian(headerLength).getLong(), length - headerLength.length)];
-      readFully(what, channel, headerLength.length, ByteBuffer.wrap(header));
-      return new SafetensorsReader(what, channel, length, headerLength, header);
+      return new SafetensorsReader(file.toString(), channel, true);
     } catch (IOException | RuntimeException | Error e) {
       channel.close();
       throw e;
     }
+  }
+
+  /**
+   * Reads the header of a file that is open already. The channel stays open, and its position where
+   * it was.
+   *
+   * @param what names the file in messages
+   * @throws SafetensorsException if the file is malformed
+   * @throws IOException if it cannot be read
+   */
+  public static SafetensorsReader open(FileChannel channel, String what) throws IOException {
+    return new SafetensorsReader(what, channel, false);
   }
 
   /**
@@ -113,12 +123,24 @@ public final class SafetensorsReader implements AutoCloseable {
 
   /** The SHA-256 of a file in lower-case hexadecimal digits. */
   public static String sha256(Path file) throws IOException {
-    MessageDigest digest = newDigest();
-    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-      byte[] buffer = new byte[STEP_BYTES];
-      while (in.read(buffer) >= 0) {
-        // the stream digests what passes
-      }
+    try (InputStream in = Files.newInputStream(file)) {
+      return Digests.sha256(in);
+    }
+  }
+
+  /** The SHA-256 of what is left in a stream, in lower-case hexadecimal digits. */
+  public static String sha256(InputStream in) throws IOException {
+    return Digests.sha256(in);
+  }
+
+  /** The SHA-256 of the whole file as it is now, in lower-case hexadecimal digits. */
+  public String sha256() throws IOException {
+    MessageDigest digest = Digests.newSha256();
+    ByteBuffer buffer = ByteBuffer.allocate(STEP_BYTES);
+    for (long at = 0; at < length; at += buffer.limit()) {
+      buffer.clear().limit((int) Math.min(STEP_BYTES, length - at));
+      readFully(at, buffer);
+      digest.update(buffer.flip());
     }
     return HexFormat.of().formatHex(digest.digest());
   }
@@ -150,7 +172,7 @@ public final class SafetensorsReader implements AutoCloseable {
           "tensor " + quote(name) + " has " + tensor.bytes() + " bytes, too many to read at once");
     }
     ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes());
-    readFully(what, channel, dataStart + tensor.begin(), bytes);
+    readFully(dataStart + tensor.begin(), bytes);
     return HostTensor.of(tensor.dtype(), tensor.dimensions(), bytes.flip());
   }
 
@@ -174,7 +196,7 @@ public final class SafetensorsReader implements AutoCloseable {
    *     and exactly the bytes handed out: of the file, unless it changed in the meantime
    */
   public String streamAll(int chunkBytes, TensorSink sink) throws IOException {
-    MessageDigest digest = copy(afterHeader);
+    MessageDigest digest = Digests.copy(afterHeader);
     for (TensorInfo tensor : tensors.values()) {
       stream(tensor, chunkBytes, digest, (offset, chunk) -> sink.accept(tensor, offset, chunk));
     }
@@ -189,7 +211,9 @@ public final class SafetensorsReader implements AutoCloseable {
   @Override
   public void close() throws IOException {
     direct = null;
-    channel.close();
+    if (owned) {
+      channel.close();
+    }
   }
 
   private void stream(
@@ -199,7 +223,7 @@ public final class SafetensorsReader implements AutoCloseable {
     long at = 0;
     do {
       buffer.clear().limit((int) Math.min(chunkBytes, tensor.bytes() - at));
-      readFully(what, channel, dataStart + tensor.begin() + at, buffer);
+      readFully(dataStart + tensor.begin() + at, buffer);
       buffer.flip();
       if (digest != null) {
         digest.update(buffer.duplicate());
@@ -223,8 +247,7 @@ public final class SafetensorsReader implements AutoCloseable {
     return buffer;
   }
 
-  private static void readFully(String what, FileChannel channel, long at, ByteBuffer into)
-      throws IOException {
+  private void readFully(long at, ByteBuffer into) throws IOException {
     int end = into.limit();
     long from = at - into.position();
     while (into.position() < end) {
@@ -250,21 +273,5 @@ public final class SafetensorsReader implements AutoCloseable {
 
   private static String tooShort(long bytes) {
     return "has " + bytes + " bytes, too few for a safetensors file";
-  }
-
-  private static MessageDigest newDigest() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
-    }
-  }
-
-  private static MessageDigest copy(MessageDigest digest) {
-    try {
-      return (MessageDigest) digest.clone();
-    } catch (CloneNotSupportedException e) {
-      throw new IllegalStateException("the JDK's SHA-256 can be copied", e);
-    }
   }
 }

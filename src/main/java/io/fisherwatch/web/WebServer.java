@@ -147,7 +147,8 @@ public final class WebServer implements AutoCloseable {
 
   private void ready(HttpExchange exchange) throws IOException {
     Optional<String> reason = readiness.notReadyReason();
-    Responses.text(exchange, reason.isEmpty() ? 200 : 503, reason.orElse("ok"));
+    String ok = readiness.warning().map(warning -> "ok, but " + warning).orElse("ok");
+    Responses.text(exchange, reason.isEmpty() ? 200 : 503, reason.orElse(ok));
   }
 
   /** A page elsewhere whose name was made to point here sends its own name: it is not for us. */

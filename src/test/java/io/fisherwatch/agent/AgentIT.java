@@ -67,7 +67,7 @@ class AgentIT {
         Agent.start(
             new AgentConfig(
                 kafka,
-                List.of(MODELS.toAbsolutePath()),
+                defaults.files().with(List.of(MODELS.toAbsolutePath()), "0".repeat(64)),
                 "cpu",
                 0,
                 defaults.estimate(),

@@ -126,12 +126,21 @@ class SafetensorsReaderTest {
   @Test
   void decode_headerOfMillionsOfTokens_isRefused() {
     String zeros = "0,".repeat(2_000_000);
-    byte[] file =
-        Bytes.file(
-            "{\"a\":{\"dtype\":\"U8\",\"shape\":[" + zeros + "0],\"data_offsets\":[0,0]}}", 0);
+    byte[] file = Bytes.file("{\"__metadata__\":{\"a\":[" + zeros + "0]}}", 0);
     assertThatThrownBy(() -> SafetensorsReader.decode(file, "x"))
         .isInstanceOf(SafetensorsException.class)
         .hasMessageContaining("Token count");
+  }
+
+  @Test
+  void decode_moreDimensionsThanAnEngineTakes_isRefused() {
+    String ones = "1,".repeat(64);
+    byte[] file =
+        Bytes.file(
+            "{\"a\":{\"dtype\":\"U8\",\"shape\":[" + ones + "1],\"data_offsets\":[0,1]}}", 1);
+    assertThatThrownBy(() -> SafetensorsReader.decode(file, "x"))
+        .isInstanceOf(SafetensorsException.class)
+        .hasMessageContaining("more than 64");
   }
 
   @Test
