@@ -29,6 +29,7 @@ public final class Agent implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
 
+  private final Clock clock = Clock.systemUTC();
   private final Path scratch;
   private final TorchRuntime runtime;
   private final SnapshotBoard board;
@@ -56,7 +57,6 @@ public final class Agent implements AutoCloseable {
             config.estimate().upkeep(config.state().directory().isPresent()),
             config.estimate().decay(),
             new Residents(config.residentModels()));
-    Clock clock = Clock.systemUTC();
     StateStore store =
         config
             .state()
@@ -111,6 +111,7 @@ public final class Agent implements AutoCloseable {
           public void ended(EndedEvent event) {
             if (partitions.ended(event)) {
               metrics.eventEnded(event.type().label(), event.outcome().label(), event.seconds());
+              metrics.age(1e-3 * (clock.millis() - event.timestampMillis()));
             }
           }
 

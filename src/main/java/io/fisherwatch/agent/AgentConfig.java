@@ -83,6 +83,24 @@ public record AgentConfig(
       int densityEvery,
       boolean latestOnly) {
 
+    /** The same, but for batches of weights that have been overtaken, which are skipped. */
+    EstimateConfig latest() {
+      return new EstimateConfig(
+          estimator,
+          rank,
+          probes,
+          microBatch,
+          distribution,
+          seed,
+          decay,
+          targetRelativeError,
+          secondsPerBatch,
+          cvEvery,
+          diagonal,
+          densityEvery,
+          true);
+    }
+
     EstimatorSettings settings() {
       EnumSet<Estimate> diagonals = EnumSet.noneOf(Estimate.class);
       if (diagonal) {

@@ -9,6 +9,7 @@ package io.fisherwatch.event;
  * @param topic the topic
  * @param partition its partition
  * @param offset its place there
+ * @param timestampMillis when it was published, Unix time
  */
 public record EndedEvent(
     EventType type,
@@ -16,4 +17,5 @@ public record EndedEvent(
     double seconds,
     String topic,
     int partition,
-    long offset) {}
+    long offset,
+    long timestampMillis) {}

@@ -107,7 +107,14 @@ final class RecordWorker implements Runnable {
     }
     double seconds = 1e-9 * (nanoTime.getAsLong() - start);
     listener.ended(
-        new EndedEvent(type, ending, seconds, record.topic(), record.partition(), record.offset()));
+        new EndedEvent(
+            type,
+            ending,
+            seconds,
+            record.topic(),
+            record.partition(),
+            record.offset(),
+            record.timestamp()));
     return true;
   }
 

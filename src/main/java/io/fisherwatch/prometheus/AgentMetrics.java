@@ -39,6 +39,7 @@ public final class AgentMetrics implements AutoCloseable {
   private final Timer handling;
   private final Timer snapshots;
   private final AtomicLong lag = new AtomicLong();
+  private volatile double age = Double.NaN;
 
   /**
    * @param maxSeries series of runs in one scrape at most
@@ -164,6 +165,17 @@ public final class AgentMetrics implements AutoCloseable {
             ? OptionalDouble.empty()
             : OptionalDouble.of(handling.mean(TimeUnit.SECONDS));
     return new AgentActivity(counts, mean, lag.get());
+  }
+
+  /** Sets how long the latest event had waited when it ended. By the thread that handles events. */
+  public void age(double seconds) {
+    if (Double.isNaN(age)) {
+      age = 0;
+      Gauge.builder(MetricNames.EVENT_AGE.name(), this, metrics -> metrics.age)
+          .description(MetricNames.EVENT_AGE.help())
+          .register(meters);
+    }
+    age = Math.max(0, seconds);
   }
 
   /** Sets the number of records that wait. */

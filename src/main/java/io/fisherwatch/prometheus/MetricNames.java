@@ -98,6 +98,10 @@ public final class MetricNames {
       new Family(
           "fisherwatch_series_dropped_total", "Series left out of scrapes for being too many.");
 
+  static final Family EVENT_AGE =
+      new Family(
+          "fisherwatch_event_age_seconds",
+          "Time from the publication of the latest event to its end; absent before the first.");
   static final Family STATE_BYTES =
       new Family("fisherwatch_state_bytes", "Bytes of the latest snapshots of the running state.");
   static final Family SNAPSHOT_SECONDS =
@@ -142,6 +146,7 @@ public final class MetricNames {
         EVENTS,
         HANDLE_SECONDS,
         CONSUMER_LAG,
+        EVENT_AGE,
         STATE_BYTES,
         SNAPSHOT_SECONDS,
         PARTITION_OWNED,

@@ -62,15 +62,21 @@ class AgentIT {
   }
 
   private void startAgent() throws Exception {
+    startAgent(ConfigLoader.defaults().estimate());
+  }
+
+  private void startAgent(AgentConfig.EstimateConfig estimate) throws Exception {
     AgentConfig defaults = ConfigLoader.defaults();
     agent =
         Agent.start(
             new AgentConfig(
                 kafka,
-                defaults.files().with(List.of(MODELS.toAbsolutePath()), "0".repeat(64)),
+                defaults
+                    .files()
+                    .with(List.of(MODELS.toAbsolutePath(), folder.toRealPath()), "0".repeat(64)),
                 "cpu",
                 0,
-                defaults.estimate(),
+                estimate,
                 new WebSettings("127.0.0.1", 0),
                 100,
                 Duration.ofHours(1),
@@ -274,6 +280,52 @@ class AgentIT {
     publish(checkpoint("a", 1, file("mlp/weights.safetensors")));
     publish(batch("a", 1));
     awaitEvents(2);
-    assertThat(run("a").get("step").asLong()).isEqualTo(1);
+    JsonNode a = run("a");
+    assertThat(a.get("step").asLong()).isEqualTo(1);
+    assertThat(a.get("examples").asLong()).as("both batches").isEqualTo(24);
+    JsonNode history = new ObjectMapper().readTree(get("/api/runs/a/history").body());
+    assertThat(history.get("points")).hasSize(2);
+    String metrics = new String(get("/metrics").body(), java.nio.charset.StandardCharsets.UTF_8);
+    assertThat(metrics)
+        .contains("fisherwatch_events_total{outcome=\"processed\",type=\"batch\"} 2.0")
+        .contains("fisherwatch_partition_owned 1.0");
+    assertThat(a.get("durableStep").asLong()).isZero();
+  }
+
+  @Test
+  void restart_checkpointGone_refusesItsBatchesUntilTheNext() throws Exception {
+    Path weights = folder.resolve("gone.safetensors");
+    Files.copy(MODELS.resolve("mlp/weights.safetensors"), weights);
+    FileReference reference = new FileReference(weights.toUri().toString(), Optional.empty());
+    publish(checkpoint("a", 0, reference));
+    publish(batch("a", 0));
+    awaitEvents(2);
+    stopAgent();
+    Files.delete(weights);
+    startAgent();
+    publish(batch("a", 1));
+    publish(checkpoint("a", 2, file("mlp/weights.safetensors")));
+    publish(batch("a", 2));
+    awaitEvents(3);
+    assertThat(deadLetterCodes(1)).containsExactly("checkpoint-unavailable");
+    assertThat(run("a").get("examples").asLong()).as("what came before is kept").isEqualTo(24);
+  }
+
+  @Test
+  void latest_batchBehindWhichACheckpointWaits_isSkipped() throws Exception {
+    stopAgent();
+    FileReference weights = file("mlp/weights.safetensors");
+    publish(checkpoint("a", 0, weights));
+    publish(batch("a", 0));
+    publish(batch("a", 1));
+    publish(checkpoint("a", 2, weights));
+    publish(batch("a", 2));
+    AgentConfig.EstimateConfig all = ConfigLoader.defaults().estimate();
+    startAgent(all.latest());
+    awaitEvents(5);
+    String metrics = new String(get("/metrics").body(), java.nio.charset.StandardCharsets.UTF_8);
+    assertThat(metrics)
+        .contains("fisherwatch_events_total{outcome=\"skipped\",type=\"batch\"} 2.0")
+        .contains("fisherwatch_events_total{outcome=\"processed\",type=\"batch\"} 1.0");
   }
 }
