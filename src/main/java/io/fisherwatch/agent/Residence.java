@@ -15,6 +15,7 @@ import io.fisherwatch.safetensors.SafetensorsWriter;
 import io.fisherwatch.safetensors.TensorInfo;
 import io.fisherwatch.safetensors.TensorSource;
 import io.fisherwatch.snapshot.Figures;
+import io.fisherwatch.state.StateStore;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -188,13 +189,9 @@ final class Residence implements AutoCloseable {
         if (SavedMonitor.isIn(file)) {
           Optional<String> reason = next.restore(file, past.figures());
           resumed = reason.isEmpty();
-          reason.ifPresent(
-              why ->
-                  LOG.warn(
-                      "run {}: its running state in {} is not taken up: {}",
-                      run,
-                      past.file(),
-                      why));
+          if (reason.isPresent()) {
+            refuse(past, reason.get());
+          }
         }
       } catch (IOException e) {
         next.close();
@@ -206,6 +203,14 @@ final class Residence implements AutoCloseable {
     monitor = next;
     dropFrozen();
     return resumed;
+  }
+
+  private void refuse(Frozen past, String reason) throws IOException {
+    Path kept = past.owned() ? past.file() : StateStore.keep(past.file());
+    LOG.warn("run {}: its running state is not taken up, but kept as {}: {}", run, kept, reason);
+    if (past.owned()) {
+      frozen = null; // the file stays
+    }
   }
 
   private FisherMonitor newMonitor(CheckpointEvent event, Model current)

@@ -52,6 +52,19 @@ public final class StateStore {
   }
 
   /**
+   * Keeps a file of a snapshot that cannot be taken up, beside the epochs, where nothing removes
+   * it.
+   *
+   * @return where it is kept
+   */
+  public static Path keep(Path file) throws IOException {
+    Path folder = Files.createDirectories(file.resolve("../../refused").normalize());
+    Path kept = folder.resolve(String.valueOf(file.getFileName()));
+    DurableFiles.link(file, kept);
+    return kept;
+  }
+
+  /**
    * Every snapshot that verifies, the latest first.
    *
    * @param highest the epoch to begin with
