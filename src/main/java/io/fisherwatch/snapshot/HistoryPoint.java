@@ -9,7 +9,7 @@ import java.util.List;
  * @param step step of the checkpoint in force
  * @param batchStep step of the latest batch
  * @param timeSeconds Unix time
- * @param layers the total first; the diagonal is kept for the total only
+ * @param layers the total first, traces and gaps only, and the diagonal of the total
  */
 public record HistoryPoint(
     int attempt, long step, long batchStep, double timeSeconds, List<LayerFigures> layers) {

@@ -210,14 +210,14 @@ function tiles(s) {
   const total = s.layers[0];
   const f = total.trace.fisher;
   const small = total.diagonal?.smallShare["1e-05"];
-  const gap = (side) => `gap ${percent(ratio(valueOf(total.gap[side]), valueOf(f)))} of F`.replace("× of", "×");
+  const gap = (side) => `gap ${percent(ratio(valueOf(total.gap[side]), valueOf(f)))}`;
   const items = [
     ["trace of F", number(valueOf(f)), `± ${number(errorOf(f), 2)}`],
     ["lower bound", number(valueOf(total.trace.lower)), gap("lower")],
     ["upper bound", number(valueOf(total.trace.upper)), gap("upper")],
     ["effective rank", number(valueOf(total.effectiveRank), 3), `± ${number(errorOf(total.effectiveRank), 2)}`],
     ["top eigenvalue", number(valueOf(total.topEigenvalue), 3), `± ${number(errorOf(total.topEigenvalue), 2)}`],
-    ["diagonal below 1e-5", percent(small), "of the parameters"],
+    ["diagonal below 1e-5", percent(small), "of the entries"],
     ["mean top probability", number(s.core.maxProbability, 3), `entropy ${number(s.core.entropy, 3)}`],
     ["checkpoint step", count(s.step), `attempt ${s.attempt}`],
   ];

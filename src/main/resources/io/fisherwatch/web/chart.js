@@ -68,7 +68,7 @@ export class LineChart {
     const bands = [];
     this.#lines.forEach((line, i) => {
       const show = !this.#hidden.has(line.key);
-      series.push({ stroke: line.colour, width: line.width ?? 2, dash: line.dash, show, points: { show: data[0].length === 1 } });
+      series.push({ stroke: line.colour, width: line.width ?? 2, dash: line.dash, show, points: { show: (u) => u.data[0].length === 1 } });
       series.push({ width: 0, show, points: { show: false } }, { width: 0, show, points: { show: false } });
       bands.push({ series: [3 * i + 2, 3 * i + 3], fill: `${line.colour}33` });
     });
