@@ -254,7 +254,8 @@ final class PollLoop implements AutoCloseable {
 
   private void tryAgain(KafkaException e) {
     Optional<TopicPartition> partition = UnreadableRecord.partition(e, consumer.assignment());
-    if (partition.isPresent() && unreadable.merge(partition.get(), 1, Integer::sum) > MOST_READINGS) {
+    if (partition.isPresent()
+        && unreadable.merge(partition.get(), 1, Integer::sum) > MOST_READINGS) {
       skipUnreadable(partition.get(), e);
       return;
     }

@@ -117,7 +117,9 @@ class GraphCacheIT {
   @Test
   void graphThatFillsTheMemoryAtOnce_isRefused() throws Exception {
     RejectedEventException e =
-        refusal(cache(config), scripted("x = torch.add(x, torch.mean(torch.ones([1000000, 10000000])))"));
+        refusal(
+            cache(config),
+            scripted("x = torch.add(x, torch.mean(torch.ones([1000000, 10000000])))"));
     assertThat(e.getMessage()).contains("memory");
   }
 

@@ -143,8 +143,12 @@ final class MalformedEvents {
     add("undecodable", batch("\"x\":{\"dtype\":\"F4\",\"shape\":[],\"data_offsets\":[0,0]}", 0));
     add("empty-batch", batch("", 0));
     add("checkpoint-unavailable", batch(tensor("[2]", 0, 8), 8));
-    add("checkpoint-unavailable", json("batch", "{\"uri\":\"file:///etc/passwd\"}").with("ce_step", "1"));
-    add("undecodable", json("batch", "{\"uri\":\"" + root.toUri() + "\\u0000\"}").with("ce_step", "1"));
+    add(
+        "checkpoint-unavailable",
+        json("batch", "{\"uri\":\"file:///etc/passwd\"}").with("ce_step", "1"));
+    add(
+        "undecodable",
+        json("batch", "{\"uri\":\"" + root.toUri() + "\\u0000\"}").with("ce_step", "1"));
   }
 
   private void add(String code, Parts parts) {

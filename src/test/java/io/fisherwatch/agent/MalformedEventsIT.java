@@ -82,7 +82,8 @@ class MalformedEventsIT {
         running.join();
         assertThat(agent.deadLettered()).isEqualTo(EACH);
         assertThat(codes(kafka, EACH)).isEqualTo(expected);
-        assertThat(agent.runs().get("good").figures().examples()).isEqualTo(examples(models) * EACH);
+        assertThat(agent.runs().get("good").figures().examples())
+            .isEqualTo(examples(models) * EACH);
         assertThat(growth).as("bytes of heap more than after a third").isLessThan(MOST_GROWTH);
       }
     }
@@ -160,8 +161,7 @@ class MalformedEventsIT {
     Map<Long, String> codes = new HashMap<>();
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(
-            Map.of(
-                "bootstrap.servers", kafka.bootstrapServers(), "auto.offset.reset", "earliest"),
+            Map.of("bootstrap.servers", kafka.bootstrapServers(), "auto.offset.reset", "earliest"),
             new ByteArrayDeserializer(),
             new ByteArrayDeserializer())) {
       consumer.assign(List.of(new TopicPartition(kafka.deadLetterTopic(), 0)));

@@ -172,7 +172,9 @@ class BrokerTroubleIT {
         Thread.sleep(3_000);
         assertThat(1e-9 * (cpuNanos() - cpu)).as("seconds of the processor").isLessThan(2);
         assertThat(running.source.ready()).isFalse();
-        assertThat(running.source.status()).contains("kafka.properties").doesNotContain("wrong-one");
+        assertThat(running.source.status())
+            .contains("kafka.properties")
+            .doesNotContain("wrong-one");
         assertThat(running.failure.get()).isNull();
       }
     }

@@ -126,9 +126,7 @@ class SafetensorsReaderTest {
   @Test
   void decode_headerOfMillionsOfTokens_isRefused() {
     String zeros = "0,".repeat(2_000_000);
-    byte[] file =
-        Bytes.file(
-            "{\"__metadata__\":{\"a\":[" + zeros + "0]}}", 0);
+    byte[] file = Bytes.file("{\"__metadata__\":{\"a\":[" + zeros + "0]}}", 0);
     assertThatThrownBy(() -> SafetensorsReader.decode(file, "x"))
         .isInstanceOf(SafetensorsException.class)
         .hasMessageContaining("Token count");
