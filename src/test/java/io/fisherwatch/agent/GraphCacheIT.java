@@ -106,9 +106,11 @@ class GraphCacheIT {
   void graphThatEatsMemory_isRefused() throws Exception {
     FileReference graph =
         scripted(
-            "_7 = [x]\n    for _9 in range(1000000):\n"
-                + "      _8 = torch.append(_7, torch.ones([1000, 10000]))\n"
-                + "    x = torch.add(x, torch.len(_7))");
+            """
+            _7 = [x]
+                for _9 in range(1000000):
+                  _8 = torch.append(_7, torch.ones([1000, 10000]))
+                x = torch.add(x, torch.len(_7))""");
     RejectedEventException e = refusal(cache(config), graph);
     assertThat(e.code()).isEqualTo("graph-probe-failed");
     assertThat(e.getMessage()).contains("files.probe.memory");
