@@ -30,8 +30,8 @@ public record CheckpointEvent(
     implements TrainingEvent {
 
   static final String TOO_LARGE =
-      "layers has patterns that are too large together; fewer repetitions {n}, classes \\p and"
-          + " classes under (?i) would do";
+      "layers has patterns that are too large together; fewer repetitions {n} and classes \\p"
+          + " would do";
 
   /** Copies the lists and checks what the types do not say. */
   public CheckpointEvent {

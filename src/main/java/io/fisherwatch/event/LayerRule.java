@@ -37,6 +37,12 @@ public record LayerRule(String name, String match) {
               + ", whose counted repetitions multiply to more than "
               + PatternCost.MOST_REPETITIONS);
     }
+    if (PatternCost.foldsBeyondAscii(match)) {
+      throw new IllegalArgumentException(
+          "match is "
+              + Checks.shown(match)
+              + "; with (?i) only ASCII is allowed, and no \\x or \\p");
+    }
     try {
       Pattern.compile(match);
     } catch (PatternSyntaxException e) {

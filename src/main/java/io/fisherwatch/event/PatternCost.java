@@ -19,11 +19,8 @@ final class PatternCost {
 
   private static final int CLASS_COST = 1_000;
 
-  /** Without regard to case a class is folded rune by rune, of which there may be a million. */
-  private static final int FOLDED_CLASS_COST = 20_000;
-
   private static final Pattern FOLDING = Pattern.compile("\\(\\?[A-Za-z-]*i");
-  private static final Pattern BRACKET = Pattern.compile("\\[");
+  private static final Pattern BEYOND_ASCII = Pattern.compile("[^\\x00-\\x7f]|\\\\[xpP0-7]");
 
   /** {@code {3}}, {@code {3,}} and {@code {3,5}}, but not the braces of {@code \\x{1F600}}. */
   private static final Pattern COUNTED =
@@ -45,14 +42,17 @@ final class PatternCost {
     return product;
   }
 
-  /** A bound on the number of instructions, or of what takes as long. */
+  /** A bound on the number of instructions. */
   static long of(String pattern) {
-    long unicode = UNICODE_CLASS.matcher(pattern).results().count();
-    long brackets = BRACKET.matcher(pattern).results().count();
-    long classes =
-        FOLDING.matcher(pattern).find()
-            ? FOLDED_CLASS_COST * (unicode + brackets)
-            : CLASS_COST * unicode;
+    long classes = CLASS_COST * UNICODE_CLASS.matcher(pattern).results().count();
     return (pattern.length() + classes) * repetitions(pattern);
+  }
+
+  /**
+   * Whether it asks for large classes without regard to case. The compiler folds them rune by rune
+   * and copies what it has at each: for the hundred thousand that there are, that takes minutes.
+   */
+  static boolean foldsBeyondAscii(String pattern) {
+    return FOLDING.matcher(pattern).find() && BEYOND_ASCII.matcher(pattern).find();
   }
 }

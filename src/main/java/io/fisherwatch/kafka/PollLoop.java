@@ -37,8 +37,8 @@ final class PollLoop implements AutoCloseable {
   private static final Duration ANSWER = Duration.ofSeconds(1);
   private static final long CHECK_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-  /** How long a broker that sends records may leave questions unanswered: the network is slow. */
-  private static final long SLOW_NANOS = TimeUnit.SECONDS.toNanos(60);
+  /** How long after records came questions may stay unanswered: they wait behind records. */
+  private static final long SLOW_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   /** Times that an unreadable record is asked for before it is given up. */
   private static final int MOST_READINGS = 3;
