@@ -63,12 +63,12 @@ class AccumulatorsTest {
       long[] clocks = new long[2];
       for (JsonNode event : c.get("events")) {
         int worker = event.get(1).asText().equals("A") ? 0 : 1;
-        workers[worker].age(Math.pow(beta, event.get(0).asLong() - clocks[worker]));
+        workers[worker].age(Math.pow(beta, (double) (event.get(0).asLong() - clocks[worker])));
         workers[worker].add(event.get(2).asDouble(), 1);
         clocks[worker] = event.get(0).asLong();
       }
       for (int worker = 0; worker < 2; worker++) {
-        workers[worker].age(Math.pow(beta, c.get("clock").asLong() - clocks[worker]));
+        workers[worker].age(Math.pow(beta, (double) (c.get("clock").asLong() - clocks[worker])));
       }
       workers[0].merge(workers[1]);
       for (String way : new String[] {"merged", "single_stream"}) {

@@ -102,8 +102,7 @@ class NetworksGoldenTest {
     }
 
     private List<double[]> sigmoids() {
-      return roots(
-          Likelihood.bernoulli(), (x, core) -> partsOf(core, 0, core.classes()));
+      return roots(Likelihood.bernoulli(), (x, core) -> partsOf(core, 0, core.classes()));
     }
 
     private List<double[]> roots(
@@ -129,7 +128,8 @@ class NetworksGoldenTest {
       double trace = Arrays.stream(diagonal).sum();
       close(what + " trace", trace, expected.get("trace").asDouble(), 0);
       if (expected.has("layer_trace")) {
-        close(what + " layers", layers(diagonal), FullyConnected.vector(expected.get("layer_trace")));
+        close(
+            what + " layers", layers(diagonal), FullyConnected.vector(expected.get("layer_trace")));
       }
       if (expected.has("tr_sq_matrix")) {
         double square = 0;
@@ -165,8 +165,7 @@ class NetworksGoldenTest {
         checkProbe(
             "g_lower_gap", (x, core) -> CategoricalProbe.remainder(logits(x), signs[x]), probe);
         double[] apart = new double[Arrays.stream(network.layerSizes()).sum()];
-        for (double[] g :
-            roots((x, core) -> List.of(split(core, logits(x), one[x], signs[x])))) {
+        for (double[] g : roots((x, core) -> List.of(split(core, logits(x), one[x], signs[x])))) {
           Arrays.setAll(apart, i -> apart[i] + g[i] * g[i]);
         }
         close(
@@ -193,7 +192,10 @@ class NetworksGoldenTest {
 
     private void checkProbe(
         String name, BiFunction<Integer, Core, double[]> cotangent, JsonNode probe) {
-      close(name, sum(roots((x, core) -> List.of(cotangent.apply(x, core)))), FullyConnected.vector(probe.get(name)));
+      close(
+          name,
+          sum(roots((x, core) -> List.of(cotangent.apply(x, core)))),
+          FullyConnected.vector(probe.get(name)));
     }
 
     private static double[] sum(List<double[]> gradients) {
