@@ -27,11 +27,14 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
@@ -48,6 +51,9 @@ final class Study implements AutoCloseable {
   private static final int TRAINING_BATCH = 64;
   private static final double RATE = 3e-3;
   private static final long TRAINING_SEED = 1;
+
+  /** Relative errors of traces that float32 gradients leave where nothing is random. */
+  private static final double ROUNDING = 1e-7;
 
   private final TorchRuntime runtime;
   private final Digits digits;
@@ -85,12 +91,21 @@ final class Study implements AutoCloseable {
   /**
    * How an estimator did over many seeds.
    *
-   * @param bias mean relative error of the trace of F, in its standard errors
+   * @param bias mean relative error of the trace of F
+   * @param z the same in its standard errors; NaN where nothing is random
+   * @param variation coefficient of variation of the trace
    * @param traceError root mean square relative error of the trace of F
-   * @param diagonalError mean absolute error of the diagonal, summed, over the trace
-   * @param seconds median time of one estimate, everything that it gives included
+   * @param diagonalError mean absolute error of the diagonal, summed, over the trace; NaN where no
+   *     diagonal is kept
+   * @param seconds median time of one estimate on one core, for all matrices that it gives
    */
-  record Score(double bias, double traceError, double diagonalError, double seconds) {}
+  record Score(
+      double bias,
+      double z,
+      double variation,
+      double traceError,
+      double diagonalError,
+      double seconds) {}
 
   /** A network at one stage with what is exactly so. */
   record Subject(
@@ -164,42 +179,69 @@ final class Study implements AutoCloseable {
     return model;
   }
 
-  /** Makes one estimate. */
+  /**
+   * Makes one estimate. Its time is what this thread has worked until the last example was done:
+   * the plain probes that follow for the spectrum are no part of the estimator.
+   */
   Made estimate(Model model, Subject subject, EstimatorSettings settings)
       throws IOException, ModelException {
-    long start = System.nanoTime();
+    ThreadMXBean thread = ManagementFactory.getThreadMXBean();
+    long start = thread.getCurrentThreadCpuTime();
+    long[] end = new long[1];
+    Progress progress = (done, all) -> end[0] = thread.getCurrentThreadCpuTime();
     LayerMap layers = LayerMap.of(model.parameters(), List.of());
     try (FixedEstimate estimate =
-        new FixedEstimate(model, Likelihood.categorical(), layers, settings, Progress.NONE)) {
+        new FixedEstimate(model, Likelihood.categorical(), layers, settings, progress)) {
       estimate.add(subject.batch());
-      Figures figures = estimate.figures();
-      double seconds = (System.nanoTime() - start) / 1e9;
       ByteArrayOutputStream out = new ByteArrayOutputStream();
       estimate.writeDiagonals(out);
-      return new Made(figures, SafetensorsReader.decode(out.toByteArray(), "diagonals"), seconds);
+      return new Made(
+          estimate.figures(),
+          SafetensorsReader.decode(out.toByteArray(), "diagonals"),
+          (end[0] - start) / 1e9);
     }
   }
 
   /** Compares an estimator with what is exact, over many seeds. */
   Score score(Model model, Subject subject, Made exact, Entry entry, int seeds)
       throws IOException, ModelException {
+    return score(exact, estimates(model, subject, entry, seeds), Estimate.FISHER);
+  }
+
+  /** An estimator's estimates, one for each seed. */
+  List<Made> estimates(Model model, Subject subject, Entry entry, int seeds)
+      throws IOException, ModelException {
+    List<Made> estimates = new ArrayList<>();
+    for (int seed = 0; seed < seeds; seed++) {
+      estimates.add(estimate(model, subject, entry.settings(seed)));
+    }
+    return estimates;
+  }
+
+  /** Compares estimates with the exact F, as if they were estimates of it. */
+  Score score(Made exact, List<Made> estimates, Estimate asFisher) {
     double trace = trace(exact);
-    double[] errors = new double[seeds];
-    double[] seconds = new double[seeds];
+    int seeds = estimates.size();
+    double[] seconds = estimates.stream().mapToDouble(Made::seconds).sorted().toArray();
+    double sum = 0;
     double squares = 0;
     double diagonal = 0;
-    for (int seed = 0; seed < seeds; seed++) {
-      Made made = estimate(model, subject, entry.settings(seed));
-      errors[seed] = (trace(made) - trace) / trace;
-      seconds[seed] = made.seconds();
-      squares += errors[seed] * errors[seed];
-      diagonal += distance(made.diagonal(), exact.diagonal()) / trace;
+    for (Made made : estimates) {
+      double error = (trace(made.figures().total(), asFisher) - trace) / trace;
+      sum += error;
+      squares += error * error;
+      diagonal +=
+          asFisher == Estimate.FISHER
+              ? distance(made.diagonal(), exact.diagonal()) / trace
+              : Double.NaN;
     }
-    double mean = Arrays.stream(errors).sum() / seeds;
-    double deviation = Math.sqrt(Math.max(0, squares / seeds - mean * mean) / (seeds - 1));
-    Arrays.sort(seconds);
+    double mean = sum / seeds;
+    double variance = Math.max(0, squares - seeds * mean * mean) / (seeds - 1);
+    double error = Math.sqrt(variance / seeds);
     return new Score(
-        deviation > 1e-9 ? mean / deviation : 0,
+        mean,
+        error > ROUNDING ? mean / error : Double.NaN,
+        error > ROUNDING ? Math.sqrt(variance) / (1 + mean) : 0,
         Math.sqrt(squares / seeds),
         diagonal / seeds,
         seconds[seeds / 2]);

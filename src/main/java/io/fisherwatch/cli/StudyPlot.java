@@ -7,14 +7,15 @@ import java.util.Map;
 /** A plot of errors over backward passes, both logarithmic, as SVG for light and dark pages. */
 final class StudyPlot {
 
-  private static final int WIDTH = 640;
+  private static final int WIDTH = 720;
   private static final int HEIGHT = 400;
   private static final int LEFT = 70;
-  private static final int RIGHT = 170;
+  private static final int RIGHT = 240;
   private static final int TOP = 40;
   private static final int BOTTOM = 50;
   private static final List<String> COLOURS =
-      List.of("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9");
+      List.of(
+          "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a8a8a");
 
   private StudyPlot() {}
 
@@ -47,7 +48,11 @@ final class StudyPlot {
         HEIGHT,
         title);
     line(svg, "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>", WIDTH, HEIGHT);
-    line(svg, "<text x=\"%d\" y=\"22\" font-weight=\"bold\">%s</text>", LEFT, title);
+    line(
+        svg,
+        "<text x=\"%d\" y=\"22\" font-weight=\"bold\">%s: relative error of tr F</text>",
+        LEFT,
+        title);
     for (int exponent = low; exponent <= high; exponent++) {
       double y = y(Math.pow(10, exponent), low, high);
       line(

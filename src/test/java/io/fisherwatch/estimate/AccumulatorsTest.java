@@ -52,6 +52,39 @@ class AccumulatorsTest {
   }
 
   @Test
+  void decayedMoments_goldenWorkersOnACommonClock_merge() throws IOException {
+    int checked = 0;
+    for (JsonNode c : golden("streaming.json").get("cases")) {
+      if (!c.get("type").asText().equals("decayed_merge")) {
+        continue;
+      }
+      double beta = c.get("beta").asDouble();
+      DecayedMoments[] workers = {new DecayedMoments(), new DecayedMoments()};
+      long[] clocks = new long[2];
+      for (JsonNode event : c.get("events")) {
+        int worker = event.get(1).asText().equals("A") ? 0 : 1;
+        workers[worker].age(Math.pow(beta, (double) (event.get(0).asLong() - clocks[worker])));
+        workers[worker].add(event.get(2).asDouble(), 1);
+        clocks[worker] = event.get(0).asLong();
+      }
+      for (int worker = 0; worker < 2; worker++) {
+        workers[worker].age(Math.pow(beta, (double) (c.get("clock").asLong() - clocks[worker])));
+      }
+      workers[0].merge(workers[1]);
+      for (String way : new String[] {"merged", "single_stream"}) {
+        close(workers[0].weight(), c.get(way).get("W"));
+        close(workers[0].squaredWeights(), c.get(way).get("W2"));
+        close(workers[0].mean(), c.get(way).get("mean"));
+        close(workers[0].effectiveCount(), c.get(way).get("ess"));
+        close(workers[0].variance(), c.get(way).get("var"));
+        close(workers[0].standardError(), c.get(way).get("se"));
+        checked++;
+      }
+    }
+    assertThat(checked).isPositive();
+  }
+
+  @Test
   void decayedMoments_mergedParts_areTheWhole() {
     DecayedMoments whole = new DecayedMoments();
     DecayedMoments left = new DecayedMoments();

@@ -17,6 +17,12 @@ final class CategoricalProbe {
     return u;
   }
 
+  static double[] remainder(double[] z, double[] signs) {
+    double[] u = new double[z.length];
+    Likelihood.categorical().core(z).remainder(1, withSigns(signs), u);
+    return u;
+  }
+
   private static Probe withSigns(double[] signs) {
     for (long key = 0; ; key++) {
       Probe probe = Probe.of(Distribution.RADEMACHER, key);
