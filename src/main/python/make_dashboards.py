@@ -33,8 +33,8 @@ def column(expr):
 
 def lettered(queries):
     """Gives queries the letters that a panel tells them apart by."""
-    for number, one in enumerate(queries):
-        one["refId"] = chr(ord("A") + number) if number < 26 else "A" + chr(ord("A") + number - 26)
+    for place, one in enumerate(queries):
+        one["refId"] = chr(ord("A") + place) if place < 26 else "A" + chr(ord("A") + place - 26)
     return queries
 
 
@@ -589,11 +589,11 @@ CHECKPOINTS = {
 def placed(panels):
     """Panels numbered, and put in rows from left to right."""
     x = y = tallest = 0
-    for number_, one in enumerate(panels, start=1):
+    for identity, one in enumerate(panels, start=1):
         place = one["gridPos"]
         if x + place["w"] > WIDTH:
             x, y, tallest = 0, y + tallest, 0
-        one["id"] = number_
+        one["id"] = identity
         one["gridPos"] = {"h": place["h"], "w": place["w"], "x": x, "y": y}
         x += place["w"]
         tallest = max(tallest, place["h"])
