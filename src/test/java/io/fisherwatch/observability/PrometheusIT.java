@@ -3,17 +3,12 @@ package io.fisherwatch.observability;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.fisherwatch.agent.ConfigLoader;
-import io.fisherwatch.demo.Demo;
-import java.io.OutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
+import io.fisherwatch.demo.Scenario;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,50 +30,33 @@ class PrometheusIT {
 
   @TempDir private static Path folder;
   private static Stack stack;
-  private static Thread demo;
-  private static final AtomicReference<Throwable> FAILURE = new AtomicReference<>();
+  private static RunningDemo demo;
 
   @BeforeAll
   static void start() throws Exception {
     Tool.find("prometheus");
     int port = Stack.freePort();
-    PrintStream quiet =
-        new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
-    Demo installation = new Demo(ConfigLoader.defaults(), folder.resolve("demo"), quiet);
-    demo =
-        new Thread(
-            () -> {
-              try {
-                installation.run(Optional.empty(), port, false);
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt(); // how it ends
-              } catch (Exception | Error e) {
-                FAILURE.set(e);
-              }
-            },
-            "demo");
-    demo.start();
+    demo = new RunningDemo(folder.resolve("demo"), port, Scenario.HEALTHY, Optional.empty());
     stack = new Stack(folder, port, Stack.freePort());
     stack.startPrometheus();
   }
 
   @AfterAll
-  static void stop() throws Exception {
-    if (demo != null) {
-      demo.interrupt();
-      demo.join();
-    }
+  static void stop() {
     if (stack != null) {
       stack.close();
     }
-    assertThat(FAILURE.get()).isNull();
+    if (demo != null) {
+      demo.close();
+    }
   }
 
   /** Asks until everything has been answered once, and names what has not. */
   private static void assertAnswered(Map<String, String> queries) throws Exception {
     Map<String, String> open = new LinkedHashMap<>(queries);
     long end = System.nanoTime() + PATIENCE_SECONDS * 1_000_000_000L;
-    while (!open.isEmpty() && System.nanoTime() < end && FAILURE.get() == null) {
+    while (!open.isEmpty() && System.nanoTime() < end) {
+      demo.check();
       for (String query : Set.copyOf(open.keySet())) {
         JsonNode answer = stack.query(query);
         if (!answer.isEmpty() && !isNaN(answer)) {
