@@ -4,6 +4,7 @@ import io.fisherwatch.agent.AgentConfig;
 import io.fisherwatch.agent.ConfigException;
 import io.fisherwatch.agent.ConfigLoader;
 import io.fisherwatch.demo.Demo;
+import io.fisherwatch.demo.Scenario;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.RunSnapshot;
 import java.io.IOException;
@@ -47,6 +48,14 @@ final class DemoCommand implements Callable<Integer> {
       description = "Folder to keep everything in (default: a temporary one).")
   private @Nullable Path state;
 
+  @Option(
+      names = "--scenario",
+      paramLabel = "NAME",
+      description =
+          "Trouble in training from step 150 on: healthy, label-noise, explosion, dead-layer or"
+              + " saturation (default ${DEFAULT-VALUE}).")
+  private String scenario = Scenario.HEALTHY.label();
+
   @Option(names = "--quiet", description = "No progress.")
   private boolean quiet;
 
@@ -57,6 +66,15 @@ final class DemoCommand implements Callable<Integer> {
     if (given != null && given < 1) {
       throw new UsageException("--steps " + given + " is below 1");
     }
+    Scenario trouble =
+        Scenario.of(scenario)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "--scenario "
+                            + scenario
+                            + " is not one of "
+                            + String.join(", ", Scenario.labels())));
     AgentConfig agent = config();
     Path kept = state;
     Path folder =
@@ -69,7 +87,7 @@ final class DemoCommand implements Callable<Integer> {
             : System.err;
     try (Interruption interruption = Interruption.onShutdown()) {
       Optional<RunSnapshot> last =
-          new Demo(agent, folder, progress)
+          new Demo(agent, folder, progress, trouble)
               .run(Optional.ofNullable(given), port, given != null && !exitWhenDone);
       last.ifPresent(run -> System.out.print(FiguresTable.of(run.figures())));
       return 0;

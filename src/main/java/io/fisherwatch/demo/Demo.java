@@ -29,13 +29,16 @@ public final class Demo {
   private final AgentConfig config;
   private final Path folder;
   private final PrintStream progress;
+  private final Scenario scenario;
 
   /**
    * @param config what the agent is configured with; broker, folder and port are set by the demo
    * @param folder where everything is kept
    * @param progress where progress is shown
+   * @param scenario what the training goes through
    */
-  public Demo(AgentConfig config, Path folder, PrintStream progress) {
+  public Demo(AgentConfig config, Path folder, PrintStream progress, Scenario scenario) {
+    this.scenario = scenario;
     this.config = config;
     this.folder = folder;
     this.progress = progress;
@@ -101,7 +104,7 @@ public final class Demo {
     watching.start();
     try (TorchRuntime runtime = TorchRuntime.open("cpu", config.threads());
         KafkaEventSink sink = new KafkaEventSink(kafka);
-        TrainingJob job = new TrainingJob(runtime, sink, checkpoints)) {
+        TrainingJob job = new TrainingJob(runtime, sink, checkpoints, scenario)) {
       train(job, agent, steps, failure);
       awaitAll(job, agent, failure);
       if (stayUp) {

@@ -18,6 +18,10 @@ import java.util.zip.GZIPInputStream;
 public final class Digits {
 
   private static final int PIXELS = 64;
+
+  /** How many kinds of digits there are. */
+  static final int CLASSES = 10;
+
   private static final int TEST_EVERY = 5;
 
   private final List<int[]> rows;
@@ -85,11 +89,16 @@ public final class Digits {
 
   /** I64 [images]. */
   public HostTensor labels(int... indices) {
+    return tensor(IntStream.of(indices).map(this::label).toArray());
+  }
+
+  /** I64 [labels]. */
+  static HostTensor tensor(int... labels) {
     ByteBuffer data =
-        ByteBuffer.allocate(indices.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    for (int index : indices) {
-      data.putLong(label(index));
+        ByteBuffer.allocate(labels.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int label : labels) {
+      data.putLong(label);
     }
-    return HostTensor.of(Dtype.I64, new long[] {indices.length}, data.flip());
+    return HostTensor.of(Dtype.I64, new long[] {labels.length}, data.flip());
   }
 }

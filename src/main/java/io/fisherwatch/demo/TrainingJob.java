@@ -30,6 +30,7 @@ import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 
 /**
  * A real training job: a small convolutional network learns the digits with Adam, and publishes its
@@ -53,16 +54,18 @@ final class TrainingJob implements AutoCloseable {
   private final String source = "urn:fisherwatch:demo:" + UUID.randomUUID();
   private final Digits digits;
   private final Random random = new Random(7);
+  private final Scenario scenario;
   private CompletableFuture<Void> latest = CompletableFuture.completedFuture(null);
   private long published;
 
   /** How the training stands. */
   record Progress(long step, double loss, double trainAccuracy, double testAccuracy) {}
 
-  TrainingJob(TorchRuntime runtime, EventSink sink, Path folder)
+  TrainingJob(TorchRuntime runtime, EventSink sink, Path folder, Scenario scenario)
       throws IOException, ModelException {
     this.sink = sink;
     this.folder = folder;
+    this.scenario = scenario;
     this.digits = Digits.load();
     Path file = folder.resolve("graph.pt");
     try (InputStream in = graph()) {
@@ -123,14 +126,19 @@ final class TrainingJob implements AutoCloseable {
     int[] train = digits.train();
     int[] rows = random.ints(BATCH, 0, train.length).map(i -> train[i]).toArray();
     HostTensor pixels = digits.pixels(rows);
-    HostTensor labels = digits.labels(rows);
+    Scenario now = step < Scenario.ONSET ? Scenario.HEALTHY : scenario;
+    HostTensor labels =
+        Digits.tensor(
+            IntStream.of(rows).map(row -> now.label(digits.label(row), random)).toArray());
     if (step % CHECKPOINT_EVERY == 0) {
       publishCheckpoint(step);
     }
     publish(
         new BatchEvent(
             RUN, step, Map.of("pixels", pixels, "labels", labels), Optional.empty(), origin()));
-    return trainer.step(List.of(pixels), labels, RATE);
+    double loss = trainer.step(List.of(pixels), labels, now.rate(RATE));
+    now.afterStep(trainer, step - Scenario.ONSET);
+    return loss;
   }
 
   /** Publishes the end of the run. */

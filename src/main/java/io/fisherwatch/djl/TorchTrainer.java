@@ -3,6 +3,7 @@ package io.fisherwatch.djl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.jni.JniUtils;
 import io.fisherwatch.runtime.BoundBatch;
 import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Logits;
@@ -81,6 +82,24 @@ public final class TorchTrainer implements AutoCloseable {
                   first,
                   second);
       return loss.get(0).getDouble();
+    }
+  }
+
+  /**
+   * Multiplies a parameter by a factor, in place.
+   *
+   * @throws IllegalArgumentException if the graph has no parameter of that name
+   */
+  public void scale(String parameter, double factor) {
+    NDArray tensor = model.table().tensor(parameter);
+    if (tensor == null) {
+      throw new IllegalArgumentException("no parameter '" + parameter + "'");
+    }
+    JniUtils.setGradMode(false);
+    try {
+      tensor.muli(factor);
+    } finally {
+      JniUtils.setGradMode(true);
     }
   }
 

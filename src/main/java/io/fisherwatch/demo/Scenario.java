@@ -1,0 +1,112 @@
+package io.fisherwatch.demo;
+
+import io.fisherwatch.djl.TorchTrainer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+
+/**
+ * What the demo's training job goes through from step {@link #ONSET} on. Trouble is made in the
+ * training itself, in its data or its weights: what the agent sees is what it would see of any job.
+ */
+public enum Scenario {
+  /** Nothing. */
+  HEALTHY("healthy"),
+
+  /** Late in a schedule, the rate almost 0, a data set comes whose labels are random. */
+  LABEL_NOISE("label-noise") {
+    @Override
+    int label(int label, Random random) {
+      return random.nextInt(Digits.CLASSES);
+    }
+
+    @Override
+    double rate(double rate) {
+      return LATE * rate;
+    }
+  },
+
+  /**
+   * Scale drifts from the head into the layer before it: the outputs stay as they are, and react
+   * ever more strongly to the head's weights.
+   */
+  EXPLOSION("explosion") {
+    @Override
+    double rate(double rate) {
+      return LATE * rate;
+    }
+
+    @Override
+    void afterStep(TorchTrainer trainer, long since) {
+      if (since < 65) { // 1.05^65 = 24
+        trainer.scale("hidden.weight", 1.05);
+        trainer.scale("hidden.bias", 1.05);
+        trainer.scale("head.weight", 1 / 1.05);
+      }
+    }
+  },
+
+  /** Weight decay that is far too strong takes a layer to 0 at every step. */
+  DEAD_LAYER("dead-layer") {
+    @Override
+    void afterStep(TorchTrainer trainer, long since) {
+      trainer.scale("hidden.weight", 0);
+      trainer.scale("hidden.bias", 0);
+    }
+  },
+
+  /** Weight decay with the wrong sign: the head, and with it the logits, grow by half each step. */
+  SATURATION("saturation") {
+    @Override
+    void afterStep(TorchTrainer trainer, long since) {
+      if (since < 20) { // 1.5^20 = 3325
+        trainer.scale("head.weight", 1.5);
+        trainer.scale("head.bias", 1.5);
+      }
+    }
+  };
+
+  /** The first step with trouble. */
+  public static final long ONSET = 150;
+
+  private static final double LATE = 1e-3;
+
+  private final String label;
+
+  Scenario(String label) {
+    this.label = label;
+  }
+
+  /** The scenario of that name. */
+  public static Optional<Scenario> of(String label) {
+    return Arrays.stream(values()).filter(scenario -> scenario.label.equals(label)).findFirst();
+  }
+
+  /** The names of all. */
+  public static List<String> labels() {
+    return Arrays.stream(values()).map(Scenario::label).toList();
+  }
+
+  /** Its name on the command line. */
+  public String label() {
+    return label;
+  }
+
+  /** The label that training uses for one that is right. */
+  int label(int label, Random random) {
+    return label;
+  }
+
+  /** The step size that training uses for the usual one. */
+  double rate(double rate) {
+    return rate;
+  }
+
+  /**
+   * What happens to the weights after a step.
+   *
+   * @param since steps since the onset
+   */
+  void afterStep(TorchTrainer trainer, long since) {}
+}
