@@ -480,6 +480,31 @@ def agent():
             f"sum(rate(fisherwatch_series_dropped_total{{{here}}}[$__rate_interval]))",
             "cps",
         ),
+        number("Partitions", "Input partitions owned.", f"sum(fisherwatch_partition_owned{{{here}}})", "none"),
+        lines(
+            "Age of events",
+            "From the publication of the latest event to its end.",
+            [query(f"fisherwatch_event_age_seconds{{{here}}}", "{{instance}}")],
+            unit="s",
+        ),
+        lines(
+            "State",
+            "Bytes of the latest snapshots of the running state.",
+            [query(f"fisherwatch_state_bytes{{{here}}}", "{{instance}}")],
+            unit="bytes",
+        ),
+        lines(
+            "Time to write state",
+            "A snapshot's copy and write, on average. While it is written, events are handled.",
+            [
+                query(
+                    f"rate(fisherwatch_snapshot_seconds_sum{{{here}}}[$__rate_interval])"
+                    f" / rate(fisherwatch_snapshot_seconds_count{{{here}}}[$__rate_interval])",
+                    "{{instance}}",
+                )
+            ],
+            unit="s",
+        ),
         lines(
             "Consumer lag",
             "Records that wait in the partitions owned.",
