@@ -60,7 +60,7 @@ public enum Scenario {
   SATURATION("saturation") {
     @Override
     void afterStep(TorchTrainer trainer, long since) {
-      if (since < 20) { // 1.5^20 = 3325
+      if (since < 10) { // 1.5^10 = 58
         trainer.scale("head.weight", 1.5);
         trainer.scale("head.bias", 1.5);
       }
