@@ -160,19 +160,29 @@ final class Eigenpairs {
         continue;
       }
       double relative = softmax.shifted[i] - softmax.shifted[origin];
-      double weight = Math.exp(relative);
-      double difference = Math.expm1(relative) - distance;
-      value.add(weight / difference);
-      slope.add(weight / difference / difference);
+      double term = term(relative, distance);
+      value.add(term);
+      slope.add(term / (Math.expm1(relative) - distance));
     }
     return new Secular(value.value(), slope.value());
+  }
+
+  /**
+   * e^r/(e^r − 1 − distance), from e^−r where r is positive: the largest coordinates lie so far
+   * above the smallest that e^r overflows.
+   */
+  private static double term(double r, double distance) {
+    return r > 0
+        ? 1 / (-Math.expm1(-r) - distance * Math.exp(-r))
+        : Math.exp(r) / (Math.expm1(r) - distance);
   }
 
   private record Secular(double value, double slope) {}
 
   private double[] fromLower(int upper, int lower) {
     double gap = Math.expm1(softmax.shifted[upper] - softmax.shifted[lower]);
-    double distance = solve(lower, gap / 2);
+    // every coordinate above adds at least 1, every other one at most 1/distance: it is below C
+    double distance = solve(lower, Math.min(gap / 2, 2.0 * softmax.classes));
     return eigenvector(lower, distance);
   }
 
@@ -222,7 +232,7 @@ final class Eigenpairs {
     for (int i = 0; i < softmax.classes; i++) {
       if (softmax.shifted[i] != Double.NEGATIVE_INFINITY) {
         double relative = softmax.shifted[i] - softmax.shifted[origin];
-        v[i] = Math.exp(relative) / (Math.expm1(relative) - distance);
+        v[i] = term(relative, distance);
       }
     }
     v[softmax.classes] = softmax.root(origin) * Math.sqrt(1 + distance);

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CoreInvariantsTest {
 
@@ -146,6 +148,45 @@ class CoreInvariantsTest {
         double mean = sum[i][j] / draws;
         double error = Math.sqrt(Math.max(0, squares[i][j] / draws - mean * mean) / draws);
         assertThat(Math.abs(mean - expected[i][j])).isLessThan(4 * error + 1e-12);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {10, 50, 200, 400, 600, 700, 800, 1000, 1500})
+  void parts_ofLogitsFarApart_areFiniteAndAddUpToTheMatrix(double spread) {
+    for (int seed = 0; seed < 50; seed++) {
+      Random random = new Random(seed);
+      double[] z = new double[10];
+      for (int i = 0; i < z.length; i++) {
+        z[i] =
+            i == 3 || (seed % 2 == 1 && i == 5) ? 0 : -spread * (0.5 * random.nextDouble() + 0.5);
+      }
+      Core core = Likelihood.categorical().core(z);
+      Softmax softmax = Softmax.of(z);
+      double[][] sum = new double[z.length][z.length];
+      double[] u = new double[z.length];
+      for (int k = 0; k < core.rank(); k++) {
+        core.part(k, u);
+        assertThat(Arrays.stream(u).allMatch(Double::isFinite))
+            .as("part %d of %d", k, seed)
+            .isTrue();
+        for (int i = 0; i < z.length; i++) {
+          for (int j = 0; j < z.length; j++) {
+            sum[i][j] += u[i] * u[j];
+          }
+        }
+      }
+      for (int i = 0; i < z.length; i++) {
+        double p = softmax.probability(i);
+        double others = 0;
+        for (int j = 0; j < z.length; j++) {
+          others += j == i ? 0 : softmax.probability(j);
+        }
+        assertThat(sum[i][i])
+            .as("entry %d of seed %d", i, seed)
+            .isCloseTo(
+                p * others, org.assertj.core.data.Offset.offset(1e-12 * p * others + 1e-300));
       }
     }
   }
