@@ -12,14 +12,10 @@ import io.fisherwatch.state.StateStore;
 import io.fisherwatch.web.Readiness;
 import io.fisherwatch.web.WebServer;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Clock;
-import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +26,7 @@ public final class Agent implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
 
   private final Clock clock = Clock.systemUTC();
-  private final Path scratch;
+  private final ScratchFolder scratch;
   private final TorchRuntime runtime;
   private final SnapshotBoard board;
   private final AgentMetrics metrics;
@@ -41,7 +37,7 @@ public final class Agent implements AutoCloseable {
   private volatile @Nullable UnusableStateException failure;
 
   private Agent(AgentConfig config) throws IOException, ModelException {
-    scratch = Files.createTempDirectory("fisherwatch");
+    scratch = ScratchFolder.create();
     runtime = TorchRuntime.open(config.device(), config.threads());
     board = new SnapshotBoard(config.historyPoints());
     metrics = new AgentMetrics(board, config.maxSeries());
@@ -50,8 +46,8 @@ public final class Agent implements AutoCloseable {
         new Workshop(
             roots,
             config.files(),
-            new GraphCache(scratch, config.files(), roots),
-            scratch,
+            new GraphCache(scratch.path(), config.files(), roots),
+            scratch.path(),
             runtime,
             config.estimate().settings(),
             config.estimate().upkeep(config.state().directory().isPresent()),
@@ -116,9 +112,9 @@ public final class Agent implements AutoCloseable {
           }
 
           @Override
-          public OptionalLong resumeAt(String topic, int partition) {
+          public OptionalLong assigned(String topic, int partition, long assignment) {
             try {
-              return partitions.assigned(topic, partition);
+              return partitions.assigned(topic, partition, assignment);
             } catch (UnusableStateException e) {
               failure = e;
               source.stop();
@@ -134,6 +130,11 @@ public final class Agent implements AutoCloseable {
           @Override
           public void lost(String topic, int partition) {
             partitions.lost(topic, partition);
+          }
+
+          @Override
+          public void idle() {
+            partitions.idle();
           }
 
           @Override
@@ -193,10 +194,6 @@ public final class Agent implements AutoCloseable {
     partitions.close();
     metrics.close();
     runtime.close();
-    try (Stream<Path> files = Files.walk(scratch)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(file);
-      }
-    }
+    scratch.close();
   }
 }

@@ -55,7 +55,8 @@ final class EventDispatcher implements EventHandler, DiagonalSource {
   @Override
   public Outcome handle(ReceivedEvent received) throws RejectedEventException {
     TrainingEvent event = received.event();
-    Optional<PartitionWatch> ours = partitions.find(received.topic(), received.partition());
+    Optional<PartitionWatch> ours =
+        partitions.find(received.topic(), received.partition(), received.assignment());
     if (ours.isEmpty()) {
       return Outcome.SKIPPED; // lost in this moment: its next owner handles it
     }
@@ -74,7 +75,8 @@ final class EventDispatcher implements EventHandler, DiagonalSource {
       if (latestOnly && received.overtaken().getAsBoolean()) {
         return Outcome.SKIPPED;
       }
-      publish(partition, run.batch(batch, received.partition(), received.offset()));
+      run.batch(batch, received.partition(), received.offset())
+          .ifPresent(figures -> publish(partition, figures));
     } else if (event instanceof RunEndedEvent end) {
       run.end(end).ifPresent(last -> publish(partition, last));
       LOG.info(

@@ -23,13 +23,18 @@ final class PartitionWatch {
   private long writtenOffset;
   private boolean inHand;
 
+  /** The assignment whose events count. */
+  private volatile long assignment;
+
   /** Set once it is somebody else's: nothing is written any more. */
   private volatile boolean gone;
 
   /**
+   * @param assignment whose events count
    * @param claim the right to write its state; null if none is kept
    */
-  PartitionWatch(String topic, int partition, @Nullable Claim claim) {
+  PartitionWatch(String topic, int partition, long assignment, @Nullable Claim claim) {
+    this.assignment = assignment;
     this.topic = topic;
     this.partition = partition;
     this.claim = claim;
@@ -44,8 +49,19 @@ final class PartitionWatch {
     return runs;
   }
 
+  /** The right to write its state; empty if none is kept. */
   Optional<Claim> claim() {
-    return gone ? Optional.empty() : Optional.ofNullable(claim);
+    return Optional.ofNullable(claim);
+  }
+
+  /** Whether an event was handed out under the present assignment. */
+  boolean isOf(long number) {
+    return assignment == number;
+  }
+
+  /** It has been assigned anew. */
+  void assignedAnew(long number) {
+    assignment = number;
   }
 
   /** An event is being handled: between this and its end there is nothing whole to write. */

@@ -67,26 +67,31 @@ final class Partitions implements AutoCloseable {
    * @return where to go on
    * @throws UnusableStateException if there is state that cannot be used
    */
-  OptionalLong assigned(String topic, int partition) {
+  OptionalLong assigned(String topic, int partition, long assignment) {
+    String key = key(topic, partition);
     if (store == null) {
-      owned.put(key(topic, partition), new PartitionWatch(topic, partition, null));
+      // nobody else has its runs: they stay, whatever the group does
+      owned
+          .computeIfAbsent(key, any -> new PartitionWatch(topic, partition, assignment, null))
+          .assignedAnew(assignment);
       return OptionalLong.empty();
     }
+    lost(topic, partition); // a no-op, unless the source forgot to say so
     try {
       Claim claim = store.claim(topic, partition);
-      PartitionWatch watch = new PartitionWatch(topic, partition, claim);
+      PartitionWatch watch = new PartitionWatch(topic, partition, assignment, claim);
       if (claim.latest().isEmpty()) {
-        owned.put(key(topic, partition), watch);
+        owned.put(key, watch);
         return OptionalLong.of(EventListener.EARLIEST);
       }
       restore(watch, claim.latest().get());
-      owned.put(key(topic, partition), watch);
+      owned.put(key, watch);
       counts.accept(watch.events(), 1);
       LOG.info("{} goes on at offset {} with {} runs", watch, watch.offset(), watch.runs().size());
       return OptionalLong.of(watch.offset());
     } catch (IOException e) {
       throw new UnusableStateException(
-          "the state of " + key(topic, partition) + " cannot be used: " + e.getMessage(), e);
+          "the state of " + key + " cannot be used: " + e.getMessage(), e);
     } catch (StateException e) {
       throw new UnusableStateException(String.valueOf(e.getMessage()), e);
     }
@@ -118,9 +123,10 @@ final class Partitions implements AutoCloseable {
     }
   }
 
-  /** A partition, while it is ours. */
-  Optional<PartitionWatch> find(String topic, int partition) {
-    return Optional.ofNullable(owned.get(key(topic, partition)));
+  /** A partition, while it is ours by this assignment. */
+  Optional<PartitionWatch> find(String topic, int partition, long assignment) {
+    return Optional.ofNullable(owned.get(key(topic, partition)))
+        .filter(watch -> watch.isOf(assignment));
   }
 
   /**
@@ -129,24 +135,33 @@ final class Partitions implements AutoCloseable {
    * @return false if its partition is not ours any more, so that it does not count
    */
   boolean ended(EndedEvent event) {
-    Optional<PartitionWatch> watch = find(event.topic(), event.partition());
+    Optional<PartitionWatch> watch = find(event.topic(), event.partition(), event.assignment());
     watch.ifPresent(partition -> partition.end(event));
-    keeper.writeIfDue(owned.values());
+    idle();
     return watch.isPresent();
+  }
+
+  /** Writes a snapshot if it is time. By the thread that handles events, between two of them. */
+  void idle() {
+    keeper.writeIfDue(owned.values());
   }
 
   /** Leaves a partition to the next owner, with all that has come of its events. */
   void released(String topic, int partition) {
     PartitionWatch watch = owned.get(key(topic, partition));
-    if (watch != null) {
+    if (watch == null) {
+      return;
+    }
+    try {
       keeper.writeNow(watch);
+    } finally {
       lost(topic, partition);
     }
   }
 
   /** Lets go of a partition; nothing is written any more. */
   void lost(String topic, int partition) {
-    PartitionWatch watch = owned.remove(key(topic, partition));
+    PartitionWatch watch = store == null ? null : owned.remove(key(topic, partition));
     if (watch == null) {
       return;
     }

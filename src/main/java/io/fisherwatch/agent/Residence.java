@@ -6,6 +6,7 @@ import io.fisherwatch.event.LikelihoodSpec;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.monitor.FisherMonitor;
+import io.fisherwatch.monitor.LayerMap;
 import io.fisherwatch.monitor.SavedMonitor;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
@@ -52,9 +53,6 @@ final class Residence implements AutoCloseable {
 
   private @Nullable Frozen frozen;
 
-  /** A copy of the running diagonal that is being written; the model must outlive it. */
-  private @Nullable SavedMonitor beingWritten;
-
   /**
    * A monitor in a file.
    *
@@ -94,10 +92,11 @@ final class Residence implements AutoCloseable {
             && before.get().layers().equals(event.layers());
     try {
       place(event, copy, sameModel && (event.weights().isPresent() || ownWeights), figures);
+      LayerMap layers = layers(event);
       if (!sameQuestion) {
         forgetMonitor();
       }
-      if (resume(event)) {
+      if (resume(event, layers)) {
         monitor().checkpoint(workshop.decay());
       }
     } catch (ModelException e) {
@@ -107,7 +106,7 @@ final class Residence implements AutoCloseable {
 
   /** Brings the model of the checkpoint in force back, if it is gone. */
   void wake(CheckpointEvent inForce, Optional<Figures> figures) throws RejectedEventException {
-    if (model != null) {
+    if (monitor != null) {
       workshop.residents().touch(self);
       return;
     }
@@ -118,7 +117,7 @@ final class Residence implements AutoCloseable {
     }
     try {
       place(inForce, copy, false, figures);
-      boolean unused = resume(inForce);
+      boolean unused = resume(inForce, layers(inForce));
     } catch (ModelException e) {
       throw new RejectedEventException(e.code(), e.getMessage(), e);
     }
@@ -133,7 +132,12 @@ final class Residence implements AutoCloseable {
       replaceWeights(event, current);
     } else {
       Model next = load(event, copy);
-      freeze(figures);
+      try {
+        freeze(figures);
+      } catch (RuntimeException e) {
+        next.close();
+        throw e;
+      }
       model = next;
       workshop.residents().touch(self);
     }
@@ -175,14 +179,18 @@ final class Residence implements AutoCloseable {
     }
   }
 
+  private LayerMap layers(CheckpointEvent event) throws RejectedEventException {
+    return LayerRules.map(model().parameters(), event.layers());
+  }
+
   /** Makes the monitor, unless it is there; whether it has a past. */
-  private boolean resume(CheckpointEvent event) throws RejectedEventException {
+  private boolean resume(CheckpointEvent event, LayerMap layers) {
     if (monitor != null) {
       return true;
     }
     Model current = model();
     Frozen past = frozen;
-    FisherMonitor next = newMonitor(event, current);
+    FisherMonitor next = newMonitor(event, current, layers);
     boolean resumed = false;
     if (past != null) {
       try (SafetensorsReader file = SafetensorsReader.open(past.file())) {
@@ -206,19 +214,15 @@ final class Residence implements AutoCloseable {
   }
 
   private void refuse(Frozen past, String reason) throws IOException {
-    Path kept = past.owned() ? past.file() : StateStore.keep(past.file());
+    Path kept = StateStore.keep(past.file());
     LOG.warn("run {}: its running state is not taken up, but kept as {}: {}", run, kept, reason);
-    if (past.owned()) {
-      frozen = null; // the file stays
-    }
   }
 
-  private FisherMonitor newMonitor(CheckpointEvent event, Model current)
-      throws RejectedEventException {
+  private FisherMonitor newMonitor(CheckpointEvent event, Model current, LayerMap layers) {
     return new FisherMonitor(
         current,
         likelihood(event.likelihood()),
-        LayerRules.map(current.parameters(), event.layers()),
+        layers,
         workshop.settings(),
         workshop.upkeep(),
         System::nanoTime);
@@ -235,7 +239,7 @@ final class Residence implements AutoCloseable {
   /** Lets the model go; the monitor stays in a file. */
   void freeze(Optional<Figures> figures) {
     FisherMonitor watching = monitor;
-    if (watching != null && !watching.isEmpty()) {
+    if (watching != null && !watching.isFresh()) {
       Frozen past;
       try (SavedMonitor saved = watching.save(false)) {
         Path file =
@@ -255,11 +259,6 @@ final class Residence implements AutoCloseable {
   }
 
   private void closeModel() {
-    SavedMonitor writing = beingWritten;
-    if (writing != null) {
-      writing.awaitClosed();
-      beingWritten = null;
-    }
     FisherMonitor watching = monitor;
     if (watching != null) {
       watching.close();
@@ -301,15 +300,6 @@ final class Residence implements AutoCloseable {
     graphDigest = null;
   }
 
-  boolean isLive() {
-    return model != null;
-  }
-
-  /** Whether there is anything to show or to save. */
-  boolean isEmpty() {
-    return frozen == null && (monitor == null || monitor.isEmpty());
-  }
-
   Model model() {
     Model current = model;
     if (current == null) {
@@ -336,12 +326,11 @@ final class Residence implements AutoCloseable {
     if (watching != null) {
       watching.adoptPlan();
       SavedMonitor saved = watching.save(true);
-      beingWritten = saved;
-      return new Saved(saved.tensors(), saved::close);
+      return new Saved(saved.tensors(), Optional.empty(), saved::close);
     }
     Frozen past = frozen;
     if (past == null) {
-      return new Saved(List.of(), () -> {});
+      return new Saved(List.of(), Optional.empty(), () -> {});
     }
     SafetensorsReader file = SafetensorsReader.open(past.file());
     List<TensorSource> tensors = new ArrayList<>();
@@ -350,11 +339,16 @@ final class Residence implements AutoCloseable {
         tensors.add(TensorSource.of(file, tensor, tensor.name()));
       }
     }
-    return new Saved(tensors, file::close);
+    return new Saved(tensors, Optional.of(past), file::close);
   }
 
-  /** What {@link #save} gives. */
-  record Saved(List<TensorSource> tensors, Closing closing) implements AutoCloseable {
+  /**
+   * What {@link #save} gives.
+   *
+   * @param origin the frozen monitor that it is, if it is one
+   */
+  record Saved(List<TensorSource> tensors, Optional<Object> origin, Closing closing)
+      implements AutoCloseable {
 
     interface Closing {
       void close() throws IOException;
@@ -366,10 +360,14 @@ final class Residence implements AutoCloseable {
     }
   }
 
-  /** The file that it is frozen in may go; the same is in another. */
-  void moved(Path file) {
+  /**
+   * The file that it was frozen in may go: the same is in another.
+   *
+   * @param origin what was saved; if it is something else by now, nothing happens
+   */
+  void moved(Object origin, Path file) {
     Frozen past = frozen;
-    if (past != null) {
+    if (past != null && origin.equals(past)) {
       dropFrozen();
       frozen = new Frozen(file, false, past.figures());
     }

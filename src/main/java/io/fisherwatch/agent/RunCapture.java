@@ -11,6 +11,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,6 +53,11 @@ final class RunCapture implements AutoCloseable {
     return content != null;
   }
 
+  /** The frozen monitor that it was copied from, if it was. */
+  Optional<Object> origin() {
+    return content == null ? Optional.empty() : content.saved().origin();
+  }
+
   /** The run's version at that moment. */
   long version() {
     return version;
@@ -60,7 +67,7 @@ final class RunCapture implements AutoCloseable {
   StoredRun writeTo(Claim claim) throws IOException {
     Content fresh = content;
     if (fresh == null) {
-      return java.util.Objects.requireNonNull(unchanged);
+      return Objects.requireNonNull(unchanged);
     }
     String run = fresh.record().run();
     List<TensorSource> tensors = new ArrayList<>();

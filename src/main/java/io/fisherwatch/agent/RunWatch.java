@@ -23,6 +23,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -56,6 +57,13 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
   private long storedVersion = -1;
   private @Nullable StoredRun stored;
 
+  /** What has been written since the last capture; left here by the thread that writes. */
+  private final AtomicReference<@Nullable Written> written = new AtomicReference<>();
+
+  private volatile boolean closed;
+
+  private record Written(RunCapture capture, StoredRun entry, Path file) {}
+
   RunWatch(String run, Workshop workshop, Clock clock) {
     this.run = run;
     this.workshop = workshop;
@@ -88,7 +96,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       stored = entry;
       storedVersion = version;
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
@@ -100,7 +108,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       version += known ? 0 : 1;
       return known;
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
@@ -108,6 +116,9 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
   void checkpoint(CheckpointEvent event) throws RejectedEventException {
     lock.lock();
     try {
+      if (closed) {
+        return;
+      }
       version++;
       if (endedAt != null || event.step() < step) {
         beginAttempt();
@@ -121,16 +132,27 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       } catch (RejectedEventException e) {
         refused = e.code() + ": " + e.getMessage();
         throw e;
+      } catch (RuntimeException e) {
+        refused = "internal-error: " + e;
+        throw e;
       }
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
-  /** Estimates on a batch at the checkpoint in force and gives the run's new figures. */
-  RunSnapshot batch(BatchEvent event, long partition, long offset) throws RejectedEventException {
+  /**
+   * Estimates on a batch at the checkpoint in force.
+   *
+   * @return the run's new figures; empty if it has been closed
+   */
+  Optional<RunSnapshot> batch(BatchEvent event, long partition, long offset)
+      throws RejectedEventException {
     lock.lock();
     try {
+      if (closed) {
+        return Optional.empty();
+      }
       version++;
       if (endedAt != null) {
         beginAttempt();
@@ -151,11 +173,11 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       FisherMonitor watching = residence.monitor();
       watching.observe(batch, event.step(), run.hashCode(), partition, offset);
       batchStep = event.step();
-      return publish(watching);
+      return Optional.of(publish(watching));
     } catch (ModelException e) {
       throw new RejectedEventException(e.code(), e.getMessage(), e);
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
@@ -186,18 +208,17 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       }
       endedAt = clock.instant();
       step = Math.max(step, event.step());
-      Optional<RunSnapshot> last = Optional.empty();
-      if (residence.isLive() && !residence.isEmpty()) {
-        last = Optional.of(publish(residence.monitor()));
-      } else if (published != null && published.attempt() == attempt) {
-        published = published.asEnded(step);
-        last = Optional.of(published);
-      }
+      RunSnapshot last = published;
       residence.freeze(figures());
       inForce = null;
-      return last;
+      if (last == null || last.attempt() != attempt) {
+        return Optional.empty();
+      }
+      RunSnapshot ending = last.asEnded(step);
+      published = ending;
+      return Optional.of(ending);
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
@@ -207,17 +228,23 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     try {
       return Optional.ofNullable(endedAt);
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
-  /** What was published last. */
-  Optional<RunSnapshot> published() {
-    lock.lock();
-    try {
-      return Optional.ofNullable(published);
-    } finally {
-      lock.unlock();
+  /** A run that was closed while it was at work closes now. */
+  private void leaveLock() {
+    lock.unlock();
+    closeIfIdle();
+  }
+
+  private void closeIfIdle() {
+    if (closed && lock.tryLock()) {
+      try {
+        residence.close();
+      } finally {
+        lock.unlock();
+      }
     }
   }
 
@@ -227,7 +254,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     try {
       residence.freeze(figures());
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
@@ -239,6 +266,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
   RunCapture capture(List<HistoryPoint> history) throws IOException {
     lock.lock();
     try {
+      noteWritten();
       CheckpointEvent checkpoint = inForce;
       long checkpointStep = checkpoint == null ? -1 : checkpoint.step();
       if (version == storedVersion && stored != null) {
@@ -259,21 +287,21 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
               Optional.ofNullable(published));
       return RunCapture.of(record, checkpointStep, version, residence.save(), history);
     } finally {
-      lock.unlock();
+      leaveLock();
     }
   }
 
-  /** What was captured at a version is in a snapshot, its state in a file. */
-  void stored(long versionThen, StoredRun entry, Path file) {
-    lock.lock();
-    try {
-      storedVersion = versionThen;
-      stored = entry;
-      if (versionThen == version) {
-        residence.moved(file);
-      }
-    } finally {
-      lock.unlock();
+  /** What was captured is in a snapshot, its state in a file. By any thread; takes no lock. */
+  void stored(RunCapture capture, StoredRun entry, Path file) {
+    written.set(new Written(capture, entry, file));
+  }
+
+  private void noteWritten() {
+    Written news = written.getAndSet(null);
+    if (news != null) {
+      storedVersion = news.capture().version();
+      stored = news.entry();
+      news.capture().origin().ifPresent(origin -> residence.moved(origin, news.file()));
     }
   }
 
@@ -287,7 +315,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     try {
       file = workshop.spool(residence::writeDiagonal);
     } finally {
-      lock.unlock();
+      leaveLock();
     }
     if (file.isEmpty()) {
       return false;
@@ -311,7 +339,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
             seconds(clock.instant()),
             watching.effectiveBatches(),
             watching.lagSteps(Math.max(step, batchStep)),
-            endedAt != null,
+            false,
             watching.figures());
     published = next;
     return next;
@@ -334,13 +362,10 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     return instant.toEpochMilli() / 1000.0;
   }
 
+  /** Lets go of everything: at once, or, if an event is at work on it, when that ends. */
   @Override
   public void close() {
-    lock.lock();
-    try {
-      residence.close();
-    } finally {
-      lock.unlock();
-    }
+    closed = true;
+    closeIfIdle();
   }
 }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -64,34 +65,25 @@ final class StateKeeper implements AutoCloseable {
       return;
     }
     last = nanoTime.getAsLong();
-    List<Draft> drafts = new ArrayList<>();
     for (PartitionWatch partition : partitions) {
-      if (partition.claim().isPresent() && partition.isAhead() && !partition.isInHand()) {
-        draft(partition, drafts);
+      if (partition.isAhead() && !partition.isInHand()) {
+        draft(partition).ifPresent(draft -> writing = writer.submit(() -> write(draft)));
       }
-    }
-    if (!drafts.isEmpty()) {
-      long start = last;
-      writing = writer.submit(() -> drafts.forEach(draft -> write(draft, start)));
     }
   }
 
   /** Writes what a partition has come to before it goes, and waits until that is done. */
   synchronized void writeNow(PartitionWatch partition) {
-    if (partition.claim().isEmpty() || partition.isInHand()) {
+    if (partition.isInHand()) {
       return;
     }
     await(writing);
-    if (!partition.isAhead()) {
-      return;
+    if (partition.isAhead()) {
+      draft(partition).ifPresent(draft -> await(writer.submit(() -> write(draft))));
     }
-    List<Draft> drafts = new ArrayList<>();
-    draft(partition, drafts);
-    long start = nanoTime.getAsLong();
-    await(writer.submit(() -> drafts.forEach(draft -> write(draft, start))));
   }
 
-  private void await(@Nullable Future<?> future) {
+  private static void await(@Nullable Future<?> future) {
     if (future == null) {
       return;
     }
@@ -110,28 +102,31 @@ final class StateKeeper implements AutoCloseable {
       Claim claim,
       long offset,
       Map<String, Long> events,
-      Map<RunWatch, RunCapture> runs) {}
+      Map<RunWatch, RunCapture> runs,
+      long startNanos) {}
 
-  private void draft(PartitionWatch partition, List<Draft> into) {
+  private Optional<Draft> draft(PartitionWatch partition) {
+    Optional<Claim> claim = partition.claim();
+    if (claim.isEmpty() || partition.isGone()) {
+      return Optional.empty();
+    }
+    long start = nanoTime.getAsLong();
     Map<RunWatch, RunCapture> captures = new LinkedHashMap<>();
     try {
       for (Map.Entry<String, RunWatch> run : partition.runs().entrySet()) {
         captures.put(run.getValue(), run.getValue().capture(board.history(run.getKey())));
       }
-      into.add(
+      return Optional.of(
           new Draft(
-              partition,
-              partition.claim().orElseThrow(),
-              partition.offset(),
-              partition.events(),
-              captures));
-    } catch (IOException e) {
+              partition, claim.get(), partition.offset(), partition.events(), captures, start));
+    } catch (IOException | RuntimeException e) {
       close(captures);
-      LOG.error("the state of {} cannot be copied: {}", partition, e.getMessage());
+      LOG.error("the state of {} cannot be copied, the last snapshot stands", partition, e);
+      return Optional.empty();
     }
   }
 
-  private void write(Draft draft, long start) {
+  private void write(Draft draft) {
     try {
       List<StoredRun> runs = new ArrayList<>();
       for (RunCapture capture : draft.runs().values()) {
@@ -144,8 +139,8 @@ final class StateKeeper implements AutoCloseable {
       draft.claim().write(draft.offset(), draft.events(), runs);
       draft.partition().written(draft.offset());
       tellRuns(draft, runs);
-      runs.forEach(run -> tellBoard(draft.claim(), run.run()));
-      written.accept((nanoTime.getAsLong() - start) * 1e-9);
+      runs.forEach(run -> tellBoard(draft, run.run()));
+      written.accept((nanoTime.getAsLong() - draft.startNanos()) * 1e-9);
     } catch (LostClaimException e) {
       LOG.warn("the state of {} is not ours any more: {}", draft.partition(), e.getMessage());
       draft.partition().leave();
@@ -154,13 +149,18 @@ final class StateKeeper implements AutoCloseable {
           "the state of {} cannot be written, the last snapshot stands: {}",
           draft.partition(),
           e.toString());
+    } catch (RuntimeException e) {
+      LOG.error(
+          "the state of {} cannot be written, the last snapshot stands", draft.partition(), e);
     } finally {
       close(draft.runs());
     }
   }
 
-  private void tellBoard(Claim claim, String run) {
-    claim.durableStep(run).ifPresent(step -> board.durable(run, step));
+  private void tellBoard(Draft draft, String run) {
+    if (!draft.partition().isGone()) {
+      draft.claim().durableStep(run).ifPresent(step -> board.durable(run, step));
+    }
   }
 
   private static void tellRuns(Draft draft, List<StoredRun> runs) {
@@ -171,9 +171,7 @@ final class StateKeeper implements AutoCloseable {
         entry
             .getKey()
             .stored(
-                entry.getValue().version(),
-                stored,
-                draft.claim().folder().resolve(stored.state().name()));
+                entry.getValue(), stored, draft.claim().folder().resolve(stored.state().name()));
       }
     }
   }

@@ -8,6 +8,8 @@ import io.fisherwatch.runtime.ModelException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -30,11 +32,20 @@ final class AgentCommand implements Callable<Integer> {
     } catch (ConfigException e) {
       throw new UsageException(e.getMessage());
     }
-    try (Agent agent = Agent.start(loaded);
-        Interruption interruption = Interruption.onShutdown(agent::stop)) {
+    AtomicReference<@Nullable Agent> started = new AtomicReference<>();
+    // closed last: the JVM waits until the agent has let go of everything
+    try (Interruption interruption = Interruption.onShutdown(() -> stop(started.get()));
+        Agent agent = Agent.start(loaded)) {
+      started.set(agent);
       System.err.printf("live page: http://%s:%d/%n", loaded.web().host(), agent.port());
       agent.run();
     }
     return 0;
+  }
+
+  private static void stop(@Nullable Agent agent) {
+    if (agent != null) {
+      agent.stop();
+    }
   }
 }

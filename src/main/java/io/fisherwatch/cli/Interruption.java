@@ -9,7 +9,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class Interruption implements AutoCloseable {
 
-  private static final long PATIENCE_SECONDS = 10;
+  private static final long PATIENCE_SECONDS = 25;
 
   private final CountDownLatch done = new CountDownLatch(1);
   private final Thread hook;

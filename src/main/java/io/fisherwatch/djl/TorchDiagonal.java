@@ -2,6 +2,7 @@ package io.fisherwatch.djl;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDManager;
@@ -43,6 +44,19 @@ final class TorchDiagonal implements DiagonalArray {
           ((TorchDiagonal) scatter).arrays,
           ((TorchDiagonal) sums).arrays);
     }
+  }
+
+  @Override
+  public DiagonalArray copy() {
+    NDManager runtime = manager.getParentManager().getParentManager(); // above the model's
+    PtNDManager scope = (PtNDManager) runtime.newSubManager();
+    NDList copies = new NDList();
+    for (NDArray array : arrays) {
+      copies.add(scope.zeros(array.getShape(), DataType.FLOAT32));
+    }
+    TorchDiagonal copy = new TorchDiagonal(scope, kernels, table, copies);
+    copy.add(this);
+    return copy;
   }
 
   @Override

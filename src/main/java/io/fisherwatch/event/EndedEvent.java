@@ -9,6 +9,7 @@ package io.fisherwatch.event;
  * @param topic the topic
  * @param partition its partition
  * @param offset its place there
+ * @param assignment of the partition, under which it was handed out
  * @param timestampMillis when it was published, Unix time
  */
 public record EndedEvent(
@@ -18,4 +19,5 @@ public record EndedEvent(
     String topic,
     int partition,
     long offset,
+    long assignment,
     long timestampMillis) {}

@@ -5,24 +5,28 @@ import java.util.OptionalLong;
 /** Hears how a source gets on. Called from the source's threads; what it does holds them up. */
 public interface EventListener {
 
-  /** What {@link #resumeAt} gives for the earliest event there is. */
+  /** What {@link #assigned} gives for the earliest event there is. */
   long EARLIEST = -1;
 
   /** An event came to its end. Called by the thread that handles events, between two of them. */
   void ended(EndedEvent event);
 
+  /** No event has come for a while. Called by the thread that handles events. */
+  default void idle() {}
+
   /** How many events wait in the partitions that are owned. */
   void lag(long records);
 
-  /** A partition is owned from now on; its events follow. */
-  default void assigned(String topic, int partition) {}
-
   /**
-   * Where to go on in a partition that has just been assigned, for a receiver that keeps the
-   * offsets together with what came of the events: an offset, or {@link #EARLIEST}. Empty leaves it
-   * to the source: after the last event whose offset was committed, or at the earliest.
+   * A partition is owned from now on; its events follow.
+   *
+   * @param assignment tells its events from those of earlier assignments of the partition, of which
+   *     one may still be in hand
+   * @return where to go on, for a receiver that keeps the offsets together with what came of the
+   *     events: an offset, or {@link #EARLIEST}. Empty leaves it to the source: after the last
+   *     event whose offset was committed, or at the earliest
    */
-  default OptionalLong resumeAt(String topic, int partition) {
+  default OptionalLong assigned(String topic, int partition, long assignment) {
     return OptionalLong.empty();
   }
 

@@ -11,7 +11,7 @@ public interface EventSource extends AutoCloseable {
   void run(EventHandler handler, EventListener listener);
 
   /**
-   * Ends {@link #run} after the event in hand and waits for it, 10 seconds at most. For any thread;
+   * Ends {@link #run} after the event in hand and waits for it, 25 seconds at most. For any thread;
    * does not wait if called by the handler.
    */
   void stop();

@@ -58,9 +58,8 @@ final class Assignments implements ConsumerRebalanceListener {
     LOG.info("assigned {}", partitions);
     queue.claim(partitions);
     for (TopicPartition partition : partitions) {
-      listener.assigned(partition.topic(), partition.partition());
       listener
-          .resumeAt(partition.topic(), partition.partition())
+          .assigned(partition.topic(), partition.partition(), queue.assignment(partition))
           .ifPresent(offset -> seek(partition, offset));
     }
   }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KafkaEventSource implements EventSource {
 
-  private static final long STOP_SECONDS = 10;
+  private static final long STOP_SECONDS = 25;
   private static final long JOIN_MILLIS = 500;
   private static final long STEP_MILLIS = 100;
 

@@ -10,6 +10,7 @@ import io.fisherwatch.event.EventType;
 import io.fisherwatch.event.ReceivedEvent;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.event.TrainingEvent;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.function.LongSupplier;
@@ -24,6 +25,8 @@ import org.slf4j.LoggerFactory;
 final class RecordWorker implements Runnable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RecordWorker.class);
+
+  private static final Duration IDLE = Duration.ofSeconds(1);
 
   private final WorkQueue queue;
   private final EventHandler handler;
@@ -49,8 +52,11 @@ final class RecordWorker implements Runnable {
   @Override
   public void run() {
     try {
-      for (WorkQueue.Work work = queue.take(); work != null; work = queue.take()) {
-        if (process(work.record())) {
+      while (!queue.isClosed()) {
+        WorkQueue.Work work = queue.take(IDLE);
+        if (work == null) {
+          listener.idle();
+        } else if (process(work)) {
           queue.processed(work);
         } else {
           queue.abandoned();
@@ -70,7 +76,8 @@ final class RecordWorker implements Runnable {
     givenUp = true;
   }
 
-  private boolean process(ConsumerRecord<byte[], byte[]> record) throws InterruptedException {
+  private boolean process(WorkQueue.Work work) throws InterruptedException {
+    ConsumerRecord<byte[], byte[]> record = work.record();
     long start = nanoTime.getAsLong();
     EventType type = EventType.OTHER;
     Disposition ending;
@@ -87,6 +94,7 @@ final class RecordWorker implements Runnable {
                       record.topic(),
                       record.partition(),
                       record.offset(),
+                      work.assignment(),
                       () -> queue.isOvertaken(record))));
     } catch (OutOfMemoryError | LinkageError e) {
       throw e; // the process is broken, not the event
@@ -114,6 +122,7 @@ final class RecordWorker implements Runnable {
             record.topic(),
             record.partition(),
             record.offset(),
+            work.assignment(),
             record.timestamp()));
     return true;
   }

@@ -7,6 +7,8 @@ import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -26,6 +28,9 @@ final class WorkQueue {
 
   /** A partition from one assignment to the next revocation. */
   static final class Claim {
+    private static final AtomicLong NUMBERS = new AtomicLong();
+
+    private final long number = NUMBERS.incrementAndGet();
     private final TopicPartition partition;
     private @Nullable OffsetAndMetadata processed;
     private @Nullable OffsetAndMetadata submitted;
@@ -36,7 +41,13 @@ final class WorkQueue {
   }
 
   /** A record and the claim it was fetched under. */
-  record Work(Claim claim, ConsumerRecord<byte[], byte[]> record) {}
+  record Work(Claim claim, ConsumerRecord<byte[], byte[]> record) {
+
+    /** Tells claims on one partition apart, in this process. */
+    long assignment() {
+      return claim.number;
+    }
+  }
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -45,6 +56,16 @@ final class WorkQueue {
   private @Nullable Work inHand;
   private @Nullable Error failure;
   private boolean closed;
+
+  /** The number of the claim on a partition that has been claimed. */
+  long assignment(TopicPartition partition) {
+    lock.lock();
+    try {
+      return Objects.requireNonNull(claims.get(partition)).number;
+    } finally {
+      lock.unlock();
+    }
+  }
 
   /** Begins a claim on each partition. */
   void claim(Collection<TopicPartition> partitions) {
@@ -75,12 +96,23 @@ final class WorkQueue {
         });
   }
 
-  /** Waits for the next record; null at the end. */
-  @Nullable Work take() throws InterruptedException {
+  /** Whether there will be no further record. */
+  boolean isClosed() {
+    lock.lock();
+    try {
+      return closed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits for the next record; null at the end, or if none has come in this time. */
+  @Nullable Work take(Duration time) throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      while (waiting.isEmpty() && !closed) {
-        changed.await();
+      long nanos = time.toNanos();
+      while (waiting.isEmpty() && !closed && nanos > 0) {
+        nanos = changed.awaitNanos(nanos);
       }
       inHand = closed ? null : waiting.poll();
       return inHand;

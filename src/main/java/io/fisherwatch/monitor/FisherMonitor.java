@@ -185,6 +185,11 @@ public final class FisherMonitor implements AutoCloseable {
     }
   }
 
+  /** Whether it has seen no batch yet. */
+  public boolean isFresh() {
+    return batches == 0;
+  }
+
   /** Whether there is anything to show. */
   public boolean isEmpty() {
     return data.weight() == 0;
@@ -276,6 +281,8 @@ public final class FisherMonitor implements AutoCloseable {
     }
     if (diagonal != null && reading.has("diagonal-weights")) {
       diagonal.restore(reading);
+    }
+    if (diagonal != null) {
       diagonals =
           last.map(figures -> figures.layers().stream().map(layer -> layer.diagonal()).toList())
               .orElse(List.of());

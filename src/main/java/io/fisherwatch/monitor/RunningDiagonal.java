@@ -32,9 +32,13 @@ final class RunningDiagonal implements AutoCloseable {
   private final DecayedMoments batches = new DecayedMoments();
 
   RunningDiagonal(Model model) {
+    this(model, model.newDiagonal(), model.newDiagonal());
+  }
+
+  private RunningDiagonal(Model model, DiagonalArray mean, DiagonalArray scatter) {
     this.model = model;
-    this.mean = model.newDiagonal();
-    this.scatter = model.newDiagonal();
+    this.mean = mean;
+    this.scatter = scatter;
   }
 
   /**
@@ -51,6 +55,9 @@ final class RunningDiagonal implements AutoCloseable {
   void age(double factor) {
     batches.age(factor);
     scatter.scale(factor);
+    if (factor == 0) {
+      mean.clear(); // or what is forgotten would come back in the rounding
+    }
   }
 
   boolean isEmpty() {
@@ -110,11 +117,9 @@ final class RunningDiagonal implements AutoCloseable {
     return errors;
   }
 
-  /** A copy on the device, which the caller closes; this may go on meanwhile. */
+  /** A copy on the device to be saved and closed; this may go on meanwhile, or be closed. */
   RunningDiagonal copy() {
-    RunningDiagonal copy = new RunningDiagonal(model);
-    copy.mean.add(mean);
-    copy.scatter.add(scatter);
+    RunningDiagonal copy = new RunningDiagonal(model, mean.copy(), scatter.copy());
     copy.batches.merge(batches);
     return copy;
   }

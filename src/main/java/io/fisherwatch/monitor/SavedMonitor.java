@@ -16,12 +16,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a monitor had accumulated at one moment, as tensors to be written. Close it when they are
- * written, and before its model.
+ * written; with a copy that may be after its model has been closed.
  */
 public final class SavedMonitor implements AutoCloseable {
 
@@ -29,7 +28,6 @@ public final class SavedMonitor implements AutoCloseable {
 
   private final List<TensorSource> tensors;
   private final @Nullable RunningDiagonal copy;
-  private final CountDownLatch closed = new CountDownLatch(1);
 
   SavedMonitor(StateSheet sheet, DiagonalFile diagonals, @Nullable RunningDiagonal copy) {
     this.tensors = new ArrayList<>(sheet.tensors());
@@ -44,24 +42,8 @@ public final class SavedMonitor implements AutoCloseable {
 
   @Override
   public void close() {
-    if (copy != null && closed.getCount() > 0) {
+    if (copy != null) {
       copy.close();
-    }
-    closed.countDown();
-  }
-
-  /** Waits until it has been closed. */
-  public void awaitClosed() {
-    boolean interrupted = false;
-    while (closed.getCount() > 0) {
-      try {
-        closed.await();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 

@@ -19,6 +19,12 @@ public interface DiagonalArray extends AutoCloseable {
   void averageIn(
       DiagonalArray sums, double scale, double share, DiagonalArray scatter, double weight);
 
+  /**
+   * A copy that may outlive the model and can be read only: {@link #read} and {@link #close}, by
+   * any thread.
+   */
+  DiagonalArray copy();
+
   /** Adds another array. */
   void add(DiagonalArray other);
 

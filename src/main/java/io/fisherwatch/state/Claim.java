@@ -1,6 +1,7 @@
 package io.fisherwatch.state;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -12,6 +13,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The right to write a partition's state, until somebody else claims it. Two generations are kept.
@@ -19,7 +22,10 @@ import java.util.stream.Stream;
  */
 public final class Claim {
 
-  private static final int KEPT = 2;
+  private static final Logger LOG = LoggerFactory.getLogger(Claim.class);
+
+  /** Generations. */
+  static final int KEPT = 2;
 
   private final Path partitionFolder;
   private final Path folder;
@@ -101,7 +107,7 @@ public final class Claim {
   }
 
   /** Keeps two generations of our own; once there are two, predecessors' epochs go. */
-  private void retain(Snapshot latest) throws IOException {
+  private void retain(Snapshot latest) {
     List<Snapshot> kept = new ArrayList<>();
     kept.add(latest);
     kept.addAll(retained);
@@ -112,12 +118,16 @@ public final class Claim {
       return;
     }
     retained = ours;
-    for (long before : Epochs.all(partitionFolder)) {
-      if (before < epoch) {
-        Epochs.remove(Epochs.folder(partitionFolder, before));
+    try {
+      for (long before : Epochs.all(partitionFolder)) {
+        if (before < epoch) {
+          Epochs.remove(Epochs.folder(partitionFolder, before));
+        }
       }
+      removeOthers(ours);
+    } catch (IOException | UncheckedIOException e) {
+      LOG.warn("what is not needed of {} cannot be removed yet: {}", partitionFolder, e.toString());
     }
-    removeOthers(ours);
   }
 
   private void removeOthers(List<Snapshot> kept) throws IOException {
@@ -137,18 +147,21 @@ public final class Claim {
 
   /**
    * The step of the checkpoint that a run needs to begin again at the oldest snapshot kept: the
-   * files of earlier ones may go. Empty while no snapshot holds a checkpoint of the run.
+   * files of earlier ones may go. Empty while the oldest snapshot has no checkpoint of the run.
    */
   public OptionalLong durableStep(String run) {
-    long step = Long.MAX_VALUE;
+    long earliest = Long.MAX_VALUE;
+    long oldest = -1;
     for (Snapshot snapshot : retained) {
+      oldest = -1;
       for (StoredRun stored : snapshot.manifest().runs()) {
         if (stored.run().equals(run) && stored.checkpointStep() >= 0) {
-          step = Math.min(step, stored.checkpointStep());
+          oldest = stored.checkpointStep();
+          earliest = Math.min(earliest, oldest);
         }
       }
     }
-    return step == Long.MAX_VALUE ? OptionalLong.empty() : OptionalLong.of(step);
+    return oldest < 0 ? OptionalLong.empty() : OptionalLong.of(earliest);
   }
 
   /** Bytes of the latest snapshot. */

@@ -31,7 +31,10 @@ public final class StateInspector {
     for (Path partition : partitions(root)) {
       for (long epoch : Epochs.all(partition)) {
         for (Path file : Epochs.snapshots(Epochs.folder(partition, epoch))) {
-          found.add(look(file));
+          Found one = look(file);
+          if (Files.exists(file)) { // else its owner has removed it in the meantime
+            found.add(one);
+          }
         }
       }
     }

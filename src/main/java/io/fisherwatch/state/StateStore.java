@@ -65,7 +65,7 @@ public final class StateStore {
   }
 
   /**
-   * Every snapshot that verifies, the latest first.
+   * The latest snapshots that verify, as many as are kept, the latest first.
    *
    * @param highest the epoch to begin with
    * @throws StateException if there are snapshots, but none verifies, or one is of another version
@@ -78,8 +78,9 @@ public final class StateStore {
         continue;
       }
       for (Path file : Epochs.snapshots(Epochs.folder(partition, epoch))) {
-        Optional<String> problem = verify(file, whole);
-        problem.ifPresent(damage::add);
+        if (whole.size() < Claim.KEPT) {
+          verify(file, whole).ifPresent(damage::add);
+        }
       }
     }
     if (whole.isEmpty() && !damage.isEmpty()) {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
@@ -35,8 +36,9 @@ class AssignmentsTest {
         public void lag(long records) {}
 
         @Override
-        public void assigned(String topic, int partition) {
+        public OptionalLong assigned(String topic, int partition, long assignment) {
           heard.add("assigned " + partition);
+          return OptionalLong.empty();
         }
 
         @Override
@@ -119,7 +121,7 @@ class AssignmentsTest {
   private Work begin(Assignments assignments) throws InterruptedException {
     assignments.onPartitionsAssigned(ONE);
     queue.add(List.of(new ConsumerRecord<>("t", 0, 5, new byte[0], new byte[0])));
-    return Objects.requireNonNull(queue.take());
+    return Objects.requireNonNull(queue.take(Duration.ofSeconds(5)));
   }
 
   private void process(Assignments assignments) throws InterruptedException {

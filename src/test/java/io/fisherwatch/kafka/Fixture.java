@@ -221,10 +221,11 @@ final class Fixture {
     }
 
     @Override
-    public void assigned(String topic, int partition) {
+    public OptionalLong assigned(String topic, int partition, long assignment) {
       synchronized (owned) {
         owned.put(partition, true);
       }
+      return OptionalLong.empty();
     }
 
     @Override

@@ -104,7 +104,7 @@ class WorkQueueTest {
     queue.claim(BOTH);
     queue.add(List.of(record(P0, 5)));
     queue.close();
-    assertThat(queue.take()).isNull();
+    assertThat(queue.take(Duration.ofSeconds(5))).isNull();
   }
 
   @Test
@@ -112,11 +112,11 @@ class WorkQueueTest {
     Error error = new OutOfMemoryError("pretended");
     queue.fail(error);
     assertThat(queue.failure()).isSameAs(error);
-    assertThat(queue.take()).isNull();
+    assertThat(queue.take(Duration.ofSeconds(5))).isNull();
   }
 
   private Work next() throws InterruptedException {
-    return Objects.requireNonNull(queue.take());
+    return Objects.requireNonNull(queue.take(Duration.ofSeconds(5)));
   }
 
   private static ConsumerRecord<byte[], byte[]> record(TopicPartition partition, long offset) {
