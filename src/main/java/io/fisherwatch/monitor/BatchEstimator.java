@@ -334,9 +334,11 @@ final class BatchEstimator {
         }
       }
 
+      /** A whole batch is squared probe by probe even if it is one row: probes are compared. */
       private boolean isRandom(Term term, Rows rows) {
         boolean fixedSign = settings.distribution() == Distribution.RADEMACHER;
-        return !term.rankOne() || rows.count() > 1 || !fixedSign;
+        boolean compared = !settings.kind().splits() && microBatch >= examples;
+        return !term.rankOne() || rows.count() > 1 || !fixedSign || compared;
       }
 
       /** Probes of a random term in this micro-batch: one in so many has a second one. */
