@@ -225,7 +225,7 @@ final class Fixture {
       synchronized (owned) {
         owned.put(partition, true);
       }
-      return OptionalLong.empty();
+      return resumeAt;
     }
 
     @Override
@@ -244,11 +244,6 @@ final class Fixture {
       synchronized (owned) {
         return owned.size();
       }
-    }
-
-    @Override
-    public OptionalLong resumeAt(String topic, int partition) {
-      return resumeAt;
     }
 
     @Override

@@ -107,7 +107,7 @@ class DistilbertIT {
                         Likelihood.categorical(),
                         layers,
                         settings(1, 2, FISHER),
-                        new FisherMonitor.Upkeep(1, 1),
+                        new FisherMonitor.Upkeep(1, 1, false),
                         () -> 0)) {
                   monitor.observe(batch, 0, 0);
                   monitor.observe(batch, 1, 1);

@@ -78,7 +78,7 @@ class StreamStatisticsIT {
         modelCase.likelihood(),
         modelCase.layers(model),
         settings,
-        new FisherMonitor.Upkeep(cvEvery, 1000),
+        new FisherMonitor.Upkeep(cvEvery, 1000, false),
         () -> 0);
   }
 
