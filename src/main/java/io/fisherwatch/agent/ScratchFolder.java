@@ -3,12 +3,13 @@ package io.fisherwatch.agent;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,6 +24,12 @@ final class ScratchFolder implements AutoCloseable {
   private static final String PREFIX = "fisherwatch-scratch-";
   private static final String LOCK = "lock";
 
+  /**
+   * Those of this process. They are not even looked at: closing a second channel on a file gives up
+   * every lock that the process holds on it.
+   */
+  private static final Set<Path> OURS = ConcurrentHashMap.newKeySet();
+
   private final Path path;
   private final FileChannel lock;
 
@@ -33,8 +40,9 @@ final class ScratchFolder implements AutoCloseable {
 
   /** Makes one, and removes what others left. */
   static ScratchFolder create() throws IOException {
-    Path path = Files.createTempDirectory(PREFIX);
-    Path parent = path.toAbsolutePath().getParent();
+    Path path = Files.createTempDirectory(PREFIX).toAbsolutePath();
+    OURS.add(path);
+    Path parent = path.getParent();
     FileChannel channel =
         FileChannel.open(
             path.resolve(LOCK), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
@@ -55,6 +63,7 @@ final class ScratchFolder implements AutoCloseable {
       others =
           entries
               .filter(entry -> String.valueOf(entry.getFileName()).startsWith(PREFIX))
+              .filter(entry -> !OURS.contains(entry))
               .filter(entry -> Files.isRegularFile(entry.resolve(LOCK)))
               .toList();
     }
@@ -69,12 +78,7 @@ final class ScratchFolder implements AutoCloseable {
 
   private static void removeIfLeft(Path folder) throws IOException {
     try (FileChannel channel = FileChannel.open(folder.resolve(LOCK), StandardOpenOption.WRITE)) {
-      FileLock held;
-      try {
-        held = channel.tryLock();
-      } catch (OverlappingFileLockException e) {
-        return; // another agent in this process
-      }
+      FileLock held = channel.tryLock();
       if (held != null) {
         remove(folder);
       }
@@ -93,5 +97,6 @@ final class ScratchFolder implements AutoCloseable {
   public void close() throws IOException {
     remove(path);
     lock.close();
+    OURS.remove(path);
   }
 }
