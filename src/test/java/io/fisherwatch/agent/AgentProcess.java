@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** The agent as a user runs it: a process of its own, from the jar, watched over HTTP. */
 final class AgentProcess implements AutoCloseable {
@@ -119,6 +120,22 @@ final class AgentProcess implements AutoCloseable {
     return json;
   }
 
+  /** Memory that is in use, the JVM's and the engine's. */
+  long residentBytes() throws IOException {
+    return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
+        .filter(line -> line.startsWith("VmRSS:"))
+        .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** Open file handles. */
+  long handles() throws IOException {
+    try (Stream<Path> open = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+      return open.count();
+    }
+  }
+
   byte[] diagonal(String name) throws Exception {
     return get("/api/runs/" + name + "/diagonal.safetensors").body();
   }
@@ -128,12 +145,15 @@ final class AgentProcess implements AutoCloseable {
     return http.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofByteArray());
   }
 
-  static String yaml(String servers, Path roots, Path state, Map<String, String> estimate) {
+  static String yaml(String servers, Recorded recorded, Path state, Map<String, String> estimate)
+      throws Exception {
     StringBuilder yaml = new StringBuilder();
     yaml.append("kafka:\n  bootstrapServers: ").append(servers).append('\n');
     yaml.append("  groupId: ").append(state.getFileName()).append('\n');
     yaml.append("  properties:\n    session.timeout.ms: 6000\n    heartbeat.interval.ms: 500\n");
-    yaml.append("files:\n  roots: [").append(roots).append("]\n");
+    yaml.append("files:\n  roots: [").append(recorded.folder()).append("]\n");
+    // so that a restart does not try the graph in a child process each time
+    yaml.append("  trustedGraphs: [").append(recorded.graphSha256()).append("]\n");
     yaml.append("state:\n  directory: ").append(state).append("\n  interval: 0.2s\n");
     yaml.append("threads: 1\nestimate:\n  cvEvery: 5\n");
     estimate.forEach(

@@ -136,6 +136,14 @@ final class Recorded {
     return new Origin("urn:recorded", Integer.toString(sent++), Optional.empty());
   }
 
+  Path folder() {
+    return folder;
+  }
+
+  String graphSha256() throws Exception {
+    return SafetensorsReader.sha256(folder.resolve("graph.pt"));
+  }
+
   int processed() {
     return processed;
   }

@@ -29,7 +29,7 @@ class RestartIT {
   @TempDir private Path folder;
 
   private static int kills() {
-    return "1".equals(System.getenv("FISHERWATCH_SOAK")) ? 50 : 6;
+    return "1".equals(System.getenv("FISHERWATCH_SOAK")) ? 50 : 4;
   }
 
   @Test
@@ -40,8 +40,8 @@ class RestartIT {
       String servers = broker.bootstrapServers();
       KafkaSettings kafka = new KafkaSettings(servers, "training-events", "dlq", "any", Map.of());
       Path state = folder.resolve("shared");
-      String yaml = AgentProcess.yaml(servers, checkpoints, state, FIXED);
-      String calmly = AgentProcess.yaml(servers, checkpoints, folder.resolve("undisturbed"), FIXED);
+      String yaml = AgentProcess.yaml(servers, recorded, state, FIXED);
+      String calmly = AgentProcess.yaml(servers, recorded, folder.resolve("undisturbed"), FIXED);
       try (KafkaEventSink sink = new KafkaEventSink(kafka);
           AgentProcess calm = new AgentProcess(folder, "calm", calmly);
           AgentProcess zombie = new AgentProcess(folder, "zombie", yaml);
@@ -90,9 +90,9 @@ class RestartIT {
       }
       String servers = broker.bootstrapServers();
       String undisturbed =
-          AgentProcess.yaml(servers, checkpoints, folder.resolve("undisturbed"), FIXED);
+          AgentProcess.yaml(servers, recorded, folder.resolve("undisturbed"), FIXED);
       String disturbed =
-          AgentProcess.yaml(servers, checkpoints, folder.resolve("disturbed"), FIXED)
+          AgentProcess.yaml(servers, recorded, folder.resolve("disturbed"), FIXED)
                   .replace("properties:\n", "properties:\n    group.instance.id: one\n")
               + "runs:\n  residentModels: 2\n";
       try (AgentProcess calm = new AgentProcess(folder, "calm", undisturbed);
