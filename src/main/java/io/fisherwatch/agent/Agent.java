@@ -30,6 +30,7 @@ public final class Agent implements AutoCloseable {
   private final TorchRuntime runtime;
   private final SnapshotBoard board;
   private final AgentMetrics metrics;
+  private final StateKeeper keeper;
   private final Partitions partitions;
   private final EventDispatcher dispatcher;
   private final KafkaEventSource source;
@@ -60,8 +61,7 @@ public final class Agent implements AutoCloseable {
             .map(directory -> new StateStore(directory, config.kafka().groupId()))
             .orElse(null);
     long interval = config.state().interval().toNanos();
-    StateKeeper keeper =
-        new StateKeeper(board, interval, System::nanoTime, metrics::snapshotWritten);
+    keeper = new StateKeeper(board, interval, System::nanoTime, metrics::snapshotWritten);
     partitions = new Partitions(workshop, board, clock, store, keeper, metrics::restore);
     metrics.watch(partitions::stateBytes, () -> partitions.owned().size());
     dispatcher =
@@ -182,7 +182,7 @@ public final class Agent implements AutoCloseable {
 
       @Override
       public Optional<String> warning() {
-        return source.gap();
+        return keeper.problem().or(source::gap);
       }
     };
   }

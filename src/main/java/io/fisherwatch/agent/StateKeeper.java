@@ -5,6 +5,7 @@ import io.fisherwatch.state.Claim;
 import io.fisherwatch.state.LostClaimException;
 import io.fisherwatch.state.StoredRun;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -43,6 +44,7 @@ final class StateKeeper implements AutoCloseable {
           });
   private @Nullable Future<?> writing;
   private long last;
+  private volatile @Nullable String problem;
 
   /**
    * @param intervalNanos between two snapshots at least
@@ -140,21 +142,35 @@ final class StateKeeper implements AutoCloseable {
       draft.partition().written(draft.offset());
       tellRuns(draft, runs);
       runs.forEach(run -> tellBoard(draft, run.run()));
+      problem = null;
       written.accept((nanoTime.getAsLong() - draft.startNanos()) * 1e-9);
     } catch (LostClaimException e) {
       LOG.warn("the state of {} is not ours any more: {}", draft.partition(), e.getMessage());
       draft.partition().leave();
-    } catch (IOException e) {
-      LOG.error(
-          "the state of {} cannot be written, the last snapshot stands: {}",
-          draft.partition(),
-          e.toString());
-    } catch (RuntimeException e) {
-      LOG.error(
-          "the state of {} cannot be written, the last snapshot stands", draft.partition(), e);
+    } catch (IOException | RuntimeException e) {
+      failed(draft, e);
     } finally {
       close(draft.runs());
     }
+  }
+
+  /** What has been written of it would take the room that the next one needs. */
+  private void failed(Draft draft, Exception e) {
+    String message =
+        "the state of %s cannot be written, the last snapshot stands: %s"
+            .formatted(draft.partition(), e);
+    problem = message;
+    LOG.error(message, e instanceof IOException ? null : e);
+    try {
+      draft.claim().removeUnnamed();
+    } catch (IOException | UncheckedIOException again) {
+      LOG.warn("what was written cannot be removed: {}", again.toString());
+    }
+  }
+
+  /** Why the latest snapshot could not be written, if it could not. */
+  Optional<String> problem() {
+    return Optional.ofNullable(problem);
   }
 
   private void tellBoard(Draft draft, String run) {

@@ -124,15 +124,16 @@ public final class Claim {
           Epochs.remove(Epochs.folder(partitionFolder, before));
         }
       }
-      removeOthers(ours);
+      removeUnnamed();
     } catch (IOException | UncheckedIOException e) {
       LOG.warn("what is not needed of {} cannot be removed yet: {}", partitionFolder, e.toString());
     }
   }
 
-  private void removeOthers(List<Snapshot> kept) throws IOException {
+  /** Removes files of ours that no snapshot names: those of older ones, or of one that failed. */
+  public void removeUnnamed() throws IOException {
     Set<String> names = new HashSet<>();
-    for (Snapshot snapshot : kept) {
+    for (Snapshot snapshot : retained) {
       names.add(snapshot.manifest().fileName());
       snapshot.manifest().runs().forEach(run -> run.files().forEach(f -> names.add(f.name())));
     }

@@ -28,7 +28,7 @@ public final class StateInspector {
   /** Every snapshot under a folder, verified; by partition, the latest first. */
   public static List<Found> inspect(Path root) throws IOException {
     List<Found> found = new ArrayList<>();
-    for (Path partition : partitions(root)) {
+    for (Path partition : partitions(root.toRealPath())) {
       for (long epoch : Epochs.all(partition)) {
         for (Path file : Epochs.snapshots(Epochs.folder(partition, epoch))) {
           Found one = look(file);

@@ -198,6 +198,18 @@ class StateStoreTest {
   }
 
   @Test
+  void removeUnnamed_afterAFailure_keepsWhatSnapshotsName() throws Exception {
+    Claim claim = store.claim("t", 0);
+    write(claim, 1);
+    write(claim, 2);
+    int before = files(".*").size();
+    StoredFile unused = claim.writeFile("run-b", ".safetensors", out -> out.write(1));
+    assertThat(files(".*")).hasSize(before + 1);
+    claim.removeUnnamed();
+    assertThat(files(".*")).hasSize(before).noneMatch(file -> file.endsWith(unused.name()));
+  }
+
+  @Test
   void inspect_damaged_saysWhere() throws Exception {
     Claim claim = store.claim("t", 0);
     write(claim, 1);
