@@ -52,8 +52,8 @@ final class DemoCommand implements Callable<Integer> {
       names = "--scenario",
       paramLabel = "NAME",
       description =
-          "Trouble in training from step 150 on: healthy, label-noise, explosion, dead-layer or"
-              + " saturation (default ${DEFAULT-VALUE}).")
+          "Trouble in training from step 150 on: healthy, label-noise, explosion, collapse,"
+              + " dead-layer, saturation or imbalance (default ${DEFAULT-VALUE}).")
   private String scenario = Scenario.HEALTHY.label();
 
   @Option(names = "--quiet", description = "No progress.")

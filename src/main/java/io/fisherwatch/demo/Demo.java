@@ -68,7 +68,7 @@ public final class Demo {
       AgentConfig wired =
           new AgentConfig(
               kafka,
-              config.files().with(List.of(all), TrainingJob.graphSha256()),
+              config.files().with(List.of(all), TrainingJob.graphSha256(scenario)),
               config.device(),
               config.threads(),
               config.estimate(),

@@ -19,9 +19,6 @@ public final class Digits {
 
   private static final int PIXELS = 64;
 
-  /** How many kinds of digits there are. */
-  static final int CLASSES = 10;
-
   private static final int TEST_EVERY = 5;
 
   private final List<int[]> rows;

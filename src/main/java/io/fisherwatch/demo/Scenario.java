@@ -4,7 +4,6 @@ import io.fisherwatch.djl.TorchTrainer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.Random;
 
 /**
  * What the demo's training job goes through from step {@link #ONSET} on. Trouble is made in the
@@ -17,8 +16,8 @@ public enum Scenario {
   /** Late in a schedule, the rate almost 0, a data set comes whose labels are random. */
   LABEL_NOISE("label-noise") {
     @Override
-    int label(int label, Random random) {
-      return random.nextInt(Digits.CLASSES);
+    double mislabelled(long since) {
+      return since < 0 ? 0 : 1;
     }
 
     @Override
@@ -47,6 +46,28 @@ public enum Scenario {
     }
   },
 
+  /**
+   * Shuffling breaks: all batches hold pictures of two digits, and all that is left to learn is the
+   * one direction between them, at a fifth of the rate. One label in five is random throughout: the
+   * few examples that leave a sure model unsure span few directions to begin with.
+   */
+  COLLAPSE("collapse") {
+    @Override
+    double mislabelled(long since) {
+      return 0.2;
+    }
+
+    @Override
+    boolean holds(int digit) {
+      return digit == 1 || digit == 8;
+    }
+
+    @Override
+    double rate(double rate) {
+      return rate / 5;
+    }
+  },
+
   /** Weight decay that is far too strong takes a layer to 0 at every step. */
   DEAD_LAYER("dead-layer") {
     @Override
@@ -63,6 +84,29 @@ public enum Scenario {
       if (since < 10) { // 1.5^10 = 58
         trainer.scale("head.weight", 1.5);
         trainer.scale("head.bias", 1.5);
+      }
+    }
+  },
+
+  /**
+   * In a transformer, nothing holds the scale of the residual stream: the embedding and all that is
+   * added to it grow. Layer norms hide it from the outputs, and gradients of the embedding vanish
+   * while the head's stay as they are.
+   */
+  IMBALANCE("imbalance") {
+    @Override
+    String graph() {
+      return "tokens.pt";
+    }
+
+    @Override
+    void afterStep(TorchTrainer trainer, long since) {
+      if (since < 40) { // 1.1^40 = 45
+        for (String writer : List.of("embedding", "out", "down")) {
+          trainer.scale(writer + ".weight", 1.1);
+        }
+        trainer.scale("out.bias", 1.1);
+        trainer.scale("down.bias", 1.1);
       }
     }
   };
@@ -93,18 +137,32 @@ public enum Scenario {
     return label;
   }
 
-  /** The label that training uses for one that is right. */
-  int label(int label, Random random) {
-    return label;
+  /** The resource with the network that is trained. */
+  String graph() {
+    return "digits.pt";
   }
 
-  /** The step size that training uses for the usual one. */
+  /**
+   * The share of examples with a random label.
+   *
+   * @param since steps since the onset, below 0 before it
+   */
+  double mislabelled(long since) {
+    return 0;
+  }
+
+  /** Whether batches hold pictures of a digit, from the onset on. */
+  boolean holds(int digit) {
+    return true;
+  }
+
+  /** The step size that training uses for the usual one, from the onset on. */
   double rate(double rate) {
     return rate;
   }
 
   /**
-   * What happens to the weights after a step.
+   * What happens to the weights after a step, from the onset on.
    *
    * @param since steps since the onset
    */

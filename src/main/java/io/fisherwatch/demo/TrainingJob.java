@@ -33,9 +33,9 @@ import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 
 /**
- * A real training job: a small convolutional network learns the digits with Adam, and publishes its
- * checkpoints and its batches like any other job would. When the agent falls behind it waits: this
- * is a show, not a race.
+ * A real training job: a small network learns the digits with Adam, and publishes its checkpoints
+ * and its batches like any other job would. When the agent falls behind it waits: this is a show,
+ * not a race.
  */
 final class TrainingJob implements AutoCloseable {
 
@@ -68,7 +68,7 @@ final class TrainingJob implements AutoCloseable {
     this.scenario = scenario;
     this.digits = Digits.load();
     Path file = folder.resolve("graph.pt");
-    try (InputStream in = graph()) {
+    try (InputStream in = graph(scenario)) {
       Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
     }
     this.graph = reference(file);
@@ -76,16 +76,16 @@ final class TrainingJob implements AutoCloseable {
   }
 
   /** The digest of the graph, which comes with us and needs no examination. */
-  static String graphSha256() throws IOException {
-    try (InputStream in = graph()) {
+  static String graphSha256(Scenario scenario) throws IOException {
+    try (InputStream in = graph(scenario)) {
       return SafetensorsReader.sha256(in);
     }
   }
 
-  private static InputStream graph() {
-    InputStream in = TrainingJob.class.getResourceAsStream("digits.pt");
+  private static InputStream graph(Scenario scenario) {
+    InputStream in = TrainingJob.class.getResourceAsStream(scenario.graph());
     if (in == null) {
-      throw new IllegalStateException("digits.pt is missing from the jar");
+      throw new IllegalStateException(scenario.graph() + " is missing from the jar");
     }
     return in;
   }
@@ -123,22 +123,38 @@ final class TrainingJob implements AutoCloseable {
     while (published - handled.getAsLong() > MOST_AHEAD) {
       Thread.sleep(20);
     }
-    int[] train = digits.train();
-    int[] rows = random.ints(BATCH, 0, train.length).map(i -> train[i]).toArray();
+    long since = step - Scenario.ONSET;
+    int[] pool =
+        IntStream.of(digits.train())
+            .filter(row -> since < 0 || scenario.holds(digits.label(row)))
+            .toArray();
+    int[] rows = IntStream.range(0, BATCH).map(i -> oneOf(pool)).toArray();
     HostTensor pixels = digits.pixels(rows);
-    Scenario now = step < Scenario.ONSET ? Scenario.HEALTHY : scenario;
+    double mislabelled = scenario.mislabelled(since);
     HostTensor labels =
-        Digits.tensor(
-            IntStream.of(rows).map(row -> now.label(digits.label(row), random)).toArray());
+        Digits.tensor(IntStream.of(rows).map(row -> label(row, pool, mislabelled)).toArray());
     if (step % CHECKPOINT_EVERY == 0) {
       publishCheckpoint(step);
     }
     publish(
         new BatchEvent(
             RUN, step, Map.of("pixels", pixels, "labels", labels), Optional.empty(), origin()));
-    double loss = trainer.step(List.of(pixels), labels, now.rate(RATE));
-    now.afterStep(trainer, step - Scenario.ONSET);
+    double rate = since < 0 ? RATE : scenario.rate(RATE);
+    double loss = trainer.step(List.of(pixels), labels, rate);
+    if (since >= 0) {
+      scenario.afterStep(trainer, since);
+    }
     return loss;
+  }
+
+  /** The label of an image, or of any other that it might have been. */
+  private int label(int row, int[] pool, double mislabelled) {
+    boolean wrong = mislabelled > 0 && random.nextDouble() < mislabelled;
+    return digits.label(wrong ? oneOf(pool) : row);
+  }
+
+  private int oneOf(int[] rows) {
+    return rows[random.nextInt(rows.length)];
   }
 
   /** Publishes the end of the run. */

@@ -49,7 +49,9 @@ class GraphExaminerTest {
     }
     assertThat(graphs).hasSizeGreaterThan(20);
     return Stream.concat(
-            graphs.stream(), Stream.of(Path.of("src/main/resources/io/fisherwatch/demo/digits.pt")))
+            graphs.stream(),
+            Stream.of("digits.pt", "tokens.pt")
+                .map(Path.of("src/main/resources/io/fisherwatch/demo")::resolve))
         .map(
             graph ->
                 DynamicTest.dynamicTest(
