@@ -11,25 +11,16 @@ import io.fisherwatch.monitor.SavedMonitor;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.OutputSelector;
-import io.fisherwatch.safetensors.SafetensorsReader;
-import io.fisherwatch.safetensors.SafetensorsWriter;
-import io.fisherwatch.safetensors.TensorInfo;
 import io.fisherwatch.safetensors.TensorSource;
 import io.fisherwatch.snapshot.Figures;
-import io.fisherwatch.state.StateStore;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Where a run's model and monitor live: on the device, or, with the model gone, in a file from
@@ -37,8 +28,6 @@ import org.slf4j.LoggerFactory;
  * lock.
  */
 final class Residence implements AutoCloseable {
-
-  private static final Logger LOG = LoggerFactory.getLogger(Residence.class);
 
   private final String run;
   private final Workshop workshop;
@@ -51,14 +40,7 @@ final class Residence implements AutoCloseable {
   /** Whether the model holds the weights that its graph came with. */
   private boolean ownWeights;
 
-  private @Nullable Frozen frozen;
-
-  /**
-   * A monitor in a file.
-   *
-   * @param owned whether the file goes when it is not needed any more
-   */
-  private record Frozen(Path file, boolean owned, Optional<Figures> figures) {}
+  private @Nullable FrozenMonitor frozen;
 
   /**
    * @param self who is asked to let the model go when another one needs the room
@@ -71,7 +53,7 @@ final class Residence implements AutoCloseable {
 
   /** Is what a file says, which somebody else keeps. */
   void restore(Path file, Optional<String> digest, Optional<Figures> figures) {
-    frozen = new Frozen(file, false, figures);
+    frozen = new FrozenMonitor(file, false, figures);
     graphDigest = digest.orElse(null);
   }
 
@@ -188,34 +170,18 @@ final class Residence implements AutoCloseable {
     if (monitor != null) {
       return true;
     }
-    Model current = model();
-    Frozen past = frozen;
-    FisherMonitor next = newMonitor(event, current, layers);
-    boolean resumed = false;
-    if (past != null) {
-      try (SafetensorsReader file = SafetensorsReader.open(past.file())) {
-        if (SavedMonitor.isIn(file)) {
-          Optional<String> reason = next.restore(file, past.figures());
-          resumed = reason.isEmpty();
-          if (reason.isPresent()) {
-            refuse(past, reason.get());
-          }
-        }
-      } catch (IOException e) {
-        next.close();
-        throw new UncheckedIOException(
-            "the state " + past.file() + " of run " + run + " cannot be read: " + e.getMessage(),
-            e);
-      }
+    FisherMonitor next = newMonitor(event, model(), layers);
+    FrozenMonitor past = frozen;
+    boolean resumed;
+    try {
+      resumed = past != null && past.resume(run, next);
+    } catch (UncheckedIOException e) {
+      next.close();
+      throw e;
     }
     monitor = next;
     dropFrozen();
     return resumed;
-  }
-
-  private void refuse(Frozen past, String reason) throws IOException {
-    Path kept = StateStore.keep(past.file());
-    LOG.warn("run {}: its running state is not taken up, but kept as {}: {}", run, kept, reason);
   }
 
   private FisherMonitor newMonitor(CheckpointEvent event, Model current, LayerMap layers) {
@@ -240,18 +206,7 @@ final class Residence implements AutoCloseable {
   void freeze(Optional<Figures> figures) {
     FisherMonitor watching = monitor;
     if (watching != null && !watching.isFresh()) {
-      Frozen past;
-      try (SavedMonitor saved = watching.save(false)) {
-        Path file =
-            workshop
-                .spool(
-                    out -> {
-                      SafetensorsWriter.write(out, Map.of(), saved.tensors());
-                      return true;
-                    })
-                .orElseThrow();
-        past = new Frozen(file, true, figures);
-      }
+      FrozenMonitor past = FrozenMonitor.of(watching, workshop, figures);
       forgetMonitor();
       frozen = past;
     }
@@ -259,11 +214,7 @@ final class Residence implements AutoCloseable {
   }
 
   private void closeModel() {
-    FisherMonitor watching = monitor;
-    if (watching != null) {
-      watching.close();
-      monitor = null;
-    }
+    closeMonitor();
     Model current = model;
     if (current != null) {
       current.close();
@@ -272,24 +223,24 @@ final class Residence implements AutoCloseable {
     }
   }
 
-  private void forgetMonitor() {
+  private void closeMonitor() {
     FisherMonitor watching = monitor;
     if (watching != null) {
       watching.close();
       monitor = null;
     }
+  }
+
+  private void forgetMonitor() {
+    closeMonitor();
     dropFrozen();
   }
 
   private void dropFrozen() {
-    Frozen past = frozen;
+    FrozenMonitor past = frozen;
     frozen = null;
-    if (past != null && past.owned()) {
-      try {
-        Files.deleteIfExists(past.file());
-      } catch (IOException e) {
-        throw new UncheckedIOException(past.file() + " cannot be removed", e);
-      }
+    if (past != null) {
+      past.drop();
     }
   }
 
@@ -328,18 +279,8 @@ final class Residence implements AutoCloseable {
       SavedMonitor saved = watching.save(true);
       return new Saved(saved.tensors(), Optional.empty(), saved::close);
     }
-    Frozen past = frozen;
-    if (past == null) {
-      return new Saved(List.of(), Optional.empty(), () -> {});
-    }
-    SafetensorsReader file = SafetensorsReader.open(past.file());
-    List<TensorSource> tensors = new ArrayList<>();
-    for (TensorInfo tensor : file.tensors()) {
-      if (SavedMonitor.isPart(tensor)) {
-        tensors.add(TensorSource.of(file, tensor, tensor.name()));
-      }
-    }
-    return new Saved(tensors, Optional.of(past), file::close);
+    FrozenMonitor past = frozen;
+    return past == null ? new Saved(List.of(), Optional.empty(), () -> {}) : past.save();
   }
 
   /**
@@ -366,10 +307,10 @@ final class Residence implements AutoCloseable {
    * @param origin what was saved; if it is something else by now, nothing happens
    */
   void moved(Object origin, Path file) {
-    Frozen past = frozen;
+    FrozenMonitor past = frozen;
     if (past != null && origin.equals(past)) {
       dropFrozen();
-      frozen = new Frozen(file, false, past.figures());
+      frozen = past.in(file);
     }
   }
 
@@ -379,13 +320,8 @@ final class Residence implements AutoCloseable {
     if (watching != null) {
       return watching.writeDiagonal(out);
     }
-    Frozen past = frozen;
-    if (past == null) {
-      return false;
-    }
-    try (SafetensorsReader file = SafetensorsReader.open(past.file())) {
-      return SavedMonitor.writeDiagonal(file, out);
-    }
+    FrozenMonitor past = frozen;
+    return past != null && past.writeDiagonal(out);
   }
 
   @Override

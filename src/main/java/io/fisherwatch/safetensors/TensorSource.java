@@ -25,59 +25,26 @@ public interface TensorSource {
 
   /** A tensor of an open file, under a name. */
   static TensorSource of(SafetensorsReader file, TensorInfo tensor, String name) {
-    return new TensorSource() {
-      @Override
-      public String name() {
-        return name;
-      }
-
-      @Override
-      public Dtype dtype() {
-        return tensor.dtype();
-      }
-
-      @Override
-      public long[] shape() {
-        return tensor.dimensions();
-      }
-
-      @Override
-      public void writeTo(OutputStream out) throws IOException {
-        WritableByteChannel channel = Channels.newChannel(out);
-        file.stream(
-            tensor,
-            CHUNK_BYTES,
-            (offset, chunk) -> {
-              while (chunk.hasRemaining()) {
-                channel.write(chunk);
-              }
-            });
-      }
-    };
+    return new NamedTensor(
+        name,
+        tensor.dtype(),
+        tensor.dimensions(),
+        out -> {
+          WritableByteChannel channel = Channels.newChannel(out);
+          file.stream(
+              tensor,
+              CHUNK_BYTES,
+              (offset, chunk) -> {
+                while (chunk.hasRemaining()) {
+                  channel.write(chunk);
+                }
+              });
+        });
   }
 
   /** A tensor that lies in memory. */
   static TensorSource of(String name, HostTensor tensor) {
-    return new TensorSource() {
-      @Override
-      public String name() {
-        return name;
-      }
-
-      @Override
-      public Dtype dtype() {
-        return tensor.dtype();
-      }
-
-      @Override
-      public long[] shape() {
-        return tensor.shape();
-      }
-
-      @Override
-      public void writeTo(OutputStream out) throws IOException {
-        Channels.newChannel(out).write(tensor.data());
-      }
-    };
+    return new NamedTensor(
+        name, tensor.dtype(), tensor.shape(), out -> Channels.newChannel(out).write(tensor.data()));
   }
 }
