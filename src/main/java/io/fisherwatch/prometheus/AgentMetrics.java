@@ -134,9 +134,11 @@ public final class AgentMetrics implements AutoCloseable {
   public void watch(LongSupplier stateBytes, LongSupplier partitions) {
     Gauge.builder(MetricNames.STATE_BYTES.name(), stateBytes, LongSupplier::getAsLong)
         .description(MetricNames.STATE_BYTES.help())
+        .strongReference(true)
         .register(meters);
     Gauge.builder(MetricNames.PARTITION_OWNED.name(), partitions, LongSupplier::getAsLong)
         .description(MetricNames.PARTITION_OWNED.help())
+        .strongReference(true)
         .register(meters);
   }
 
