@@ -289,7 +289,7 @@ class AgentIT {
     assertThat(metrics)
         .contains("fisherwatch_events_total{outcome=\"processed\",type=\"batch\"} 2.0")
         .contains("fisherwatch_partition_owned 1.0");
-    assertThat(a.get("durableStep").asLong()).isZero();
+    assertThat(a.get("durableStep").asLong()).as("of the older of two snapshots").isBetween(0L, 1L);
   }
 
   @Test

@@ -13,6 +13,9 @@ import io.fisherwatch.snapshot.Settings;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.snapshot.TraceFigure;
 import io.fisherwatch.snapshot.Uncertain;
+import io.prometheus.metrics.model.snapshots.CounterSnapshot;
+import io.prometheus.metrics.model.snapshots.DataPointSnapshot;
+import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,6 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -30,13 +35,13 @@ class MetricsTest {
 
   private static final Pattern ROW = Pattern.compile("(?m)^\\| `(fisher[a-z_]+)` \\|");
 
-  private static LayerFigures layer(String name) {
+  private static LayerFigures layer(String name, double trace) {
     return new LayerFigures(
         name,
         10,
         8,
         0,
-        Map.of(Estimate.FISHER, new TraceFigure(Uncertain.of(2, Double.NaN), Optional.empty())),
+        Map.of(Estimate.FISHER, new TraceFigure(Uncertain.of(trace, Double.NaN), Optional.empty())),
         Map.of(Bound.UPPER, Uncertain.of(1)),
         Optional.empty(),
         Optional.empty(),
@@ -45,33 +50,36 @@ class MetricsTest {
   }
 
   private static SnapshotBoard board(int layers) {
-    List<LayerFigures> figures = new ArrayList<>(List.of(layer(LayerFigures.TOTAL)));
-    for (int i = 0; i < layers; i++) {
-      figures.add(layer("layer" + i));
-    }
     SnapshotBoard board = new SnapshotBoard(10);
-    board.published(
-        new RunSnapshot(
-            "run",
-            1,
-            5,
-            6,
-            1.5,
-            2.5,
-            3,
-            1,
-            false,
-            new Figures(
-                64,
-                64,
-                10,
-                10,
-                2,
-                new Settings("deflated", 1, 1, 2, "rademacher", "plain", ""),
-                new CoreFigures(0.5, 0.2, Double.NaN, 1),
-                Map.of(),
-                figures)));
+    board.published(snapshot(layers, 2, 64));
     return board;
+  }
+
+  private static RunSnapshot snapshot(int layers, double trace, long examples) {
+    List<LayerFigures> figures = new ArrayList<>(List.of(layer(LayerFigures.TOTAL, trace)));
+    for (int i = 0; i < layers; i++) {
+      figures.add(layer("layer" + i, trace));
+    }
+    return new RunSnapshot(
+        "run",
+        1,
+        5,
+        6,
+        1.5,
+        2.5,
+        3,
+        1,
+        false,
+        new Figures(
+            examples,
+            examples,
+            10,
+            10,
+            2,
+            new Settings("deflated", 1, 1, 2, "rademacher", "plain", ""),
+            new CoreFigures(0.5, 0.2, Double.NaN, 1),
+            Map.of(),
+            figures));
   }
 
   private static List<String> names(FisherCollector collector) {
@@ -99,6 +107,55 @@ class MetricsTest {
     assertThat(series).isEqualTo(100);
     assertThat(collector.dropped()).isPositive();
     assertThat(names(collector)).contains("fisher_path_info");
+  }
+
+  /**
+   * Every snapshot has one number in all its places, so that two of them in a scrape would show.
+   */
+  @Test
+  void collect_1000LayersWhileSnapshotsChange_isOfOneSnapshot() throws Exception {
+    SnapshotBoard board = new SnapshotBoard(10);
+    board.published(snapshot(1000, 1, 1));
+    FisherCollector collector = new FisherCollector(board, 20_000);
+    AtomicBoolean done = new AtomicBoolean();
+    AtomicLong published = new AtomicLong();
+    Thread publisher =
+        new Thread(
+            () -> {
+              for (long k = 2; !done.get(); k++) {
+                board.published(snapshot(1000, (double) k, k));
+                published.set(k);
+              }
+            });
+    publisher.start();
+    try {
+      long first = -1;
+      long last = -1;
+      for (int scrape = 0; scrape < 300; scrape++) {
+        List<Double> traces = new ArrayList<>();
+        double examples = Double.NaN;
+        for (MetricSnapshot family : collector.collect()) {
+          if (family.getMetadata().getName().equals("fisher_trace")) {
+            for (DataPointSnapshot point : family.getDataPoints()) {
+              traces.add(((GaugeSnapshot.GaugeDataPointSnapshot) point).getValue());
+            }
+          } else if (family.getMetadata().getName().equals("fisher_examples")) {
+            examples =
+                ((CounterSnapshot.CounterDataPointSnapshot) family.getDataPoints().get(0))
+                    .getValue();
+          }
+        }
+        assertThat(traces).hasSize(1001).containsOnly(traces.get(0));
+        assertThat(examples).isEqualTo(traces.get(0));
+        last = (long) examples;
+        first = first < 0 ? last : first;
+      }
+      assertThat(published.get()).as("snapshots meanwhile").isGreaterThan(10);
+      assertThat(last).isNotEqualTo(first);
+    } finally {
+      done.set(true);
+      publisher.join();
+    }
   }
 
   @Test
