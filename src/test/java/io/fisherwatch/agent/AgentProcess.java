@@ -44,7 +44,7 @@ final class AgentProcess implements AutoCloseable {
   }
 
   void start() throws IOException {
-    process =
+    ProcessBuilder builder =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx512m",
@@ -54,8 +54,9 @@ final class AgentProcess implements AutoCloseable {
                 "--config",
                 config.toString())
             .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
-            .start();
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    builder.environment().keySet().removeIf(name -> name.startsWith("FISHERWATCH_"));
+    process = builder.start();
   }
 
   /** SIGKILL. */
