@@ -7,13 +7,13 @@ import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.monitor.Batch;
 import io.fisherwatch.monitor.BatchInputs;
 import io.fisherwatch.runtime.Model;
+import io.fisherwatch.safetensors.Digests;
 import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.safetensors.SafetensorsException;
 import io.fisherwatch.safetensors.SafetensorsReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 
@@ -41,8 +41,7 @@ final class BatchTensors {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) file.size());
       FileRoots.copy(file, bytes, file.size());
       byte[] content = bytes.toByteArray();
-      GraphCache.requireDigest(
-          reference, HexFormat.of().formatHex(GraphCache.sha256().digest(content)));
+      GraphCache.requireDigest(reference, Digests.sha256(content));
       return new BatchTensors(SafetensorsReader.decode(content, reference.uri()));
     } catch (SafetensorsException e) {
       throw new RejectedEventException("undecodable", String.valueOf(e.getMessage()), e);

@@ -5,6 +5,7 @@ import io.fisherwatch.event.FileReference;
 import io.fisherwatch.event.LogitsSelector;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.safetensors.Digests;
 import io.fisherwatch.safetensors.HostTensor;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -15,7 +16,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -148,7 +148,7 @@ final class GraphCache {
 
   private String copy(FileReference reference, Path part)
       throws RejectedEventException, IOException {
-    MessageDigest digest = sha256();
+    MessageDigest digest = Digests.newSha256();
     try (FileChannel in =
             roots.open(reference, "graph", config.maxGraphBytes(), "files.maxGraphBytes");
         OutputStream out = new DigestOutputStream(Files.newOutputStream(part), digest)) {
@@ -242,15 +242,6 @@ final class GraphCache {
       throw new RejectedEventException(
           "digest-mismatch",
           reference.uri() + " has the SHA-256 " + found + ", not " + reference.sha256().get());
-    }
-  }
-
-  /** A new SHA-256. */
-  static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
     }
   }
 }

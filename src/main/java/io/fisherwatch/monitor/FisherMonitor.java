@@ -190,11 +190,6 @@ public final class FisherMonitor implements AutoCloseable {
     return batches == 0;
   }
 
-  /** Whether there is anything to show. */
-  public boolean isEmpty() {
-    return data.weight() == 0;
-  }
-
   /** The running figures. */
   public Figures figures() {
     return ledger.figures(data, diagonals);

@@ -7,11 +7,21 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** SHA-256, which every JDK has. */
-final class Digests {
+public final class Digests {
 
   private static final int STEP_BYTES = 1 << 20;
 
   private Digests() {}
+
+  /** Of bytes, in lower-case hexadecimal digits. */
+  public static String sha256(byte[] bytes) {
+    return hex(newSha256().digest(bytes));
+  }
+
+  /** Lower-case hexadecimal digits. */
+  public static String hex(byte[] digest) {
+    return HexFormat.of().formatHex(digest);
+  }
 
   /** Of what is left in a stream, in lower-case hexadecimal digits. */
   static String sha256(InputStream in) throws IOException {
@@ -23,7 +33,8 @@ final class Digests {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  static MessageDigest newSha256() {
+  /** A new SHA-256. */
+  public static MessageDigest newSha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -1,5 +1,7 @@
 package io.fisherwatch.state;
 
+import io.fisherwatch.safetensors.Digests;
+import io.fisherwatch.safetensors.SafetensorsReader;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -29,7 +31,7 @@ final class DurableFiles {
   static StoredFile write(Path folder, String stem, String suffix, Body body) throws IOException {
     Path part = Files.createTempFile(folder, "writing", ".part");
     try {
-      MessageDigest digest = Digests.sha256();
+      MessageDigest digest = Digests.newSha256();
       try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE);
           OutputStream out =
               new BufferedOutputStream(
@@ -93,11 +95,7 @@ final class DurableFiles {
       throw new IOException(
           file + " has " + Files.size(file) + " bytes, not " + stored.bytes() + ": it is cut");
     }
-    MessageDigest digest = Digests.sha256();
-    try (OutputStream sink = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
-      Files.copy(file, sink);
-    }
-    if (!Digests.hex(digest.digest()).equals(stored.sha256())) {
+    if (!SafetensorsReader.sha256(file).equals(stored.sha256())) {
       throw new IOException(file + " is damaged: its digest does not match");
     }
   }

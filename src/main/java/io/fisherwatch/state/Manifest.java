@@ -1,6 +1,7 @@
 package io.fisherwatch.state;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.fisherwatch.safetensors.Digests;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
