@@ -32,7 +32,7 @@ class MadeFilesTest {
   @Test
   void dashboards_asCheckedIn_areWhatTheScriptMakes() throws Exception {
     Tool.Ended ended =
-        Tool.find("python3").run("src/main/python/make_dashboards.py", folder.toString());
+        Tool.find("python3").run("src/main/python/tools/make_dashboards.py", folder.toString());
     assertThat(ended.status()).as(ended.output()).isZero();
     assertMade(Dashboard.FOLDER, ".json");
   }
@@ -40,7 +40,7 @@ class MadeFilesTest {
   @Test
   void rules_asCheckedIn_areWhatTheScriptMakes() throws Exception {
     Tool.Ended ended =
-        Tool.find("python3").run("src/main/python/make_rules.py", "--out", folder.toString());
+        Tool.find("python3").run("src/main/python/tools/make_rules.py", "--out", folder.toString());
     assertThat(ended.status()).as(ended.output()).isZero();
     assertMade(Rules.FOLDER, ".yaml");
   }
@@ -48,7 +48,7 @@ class MadeFilesTest {
   @Test
   void rules_withUnknownParameter_areAnError() throws Exception {
     Tool.Ended ended =
-        Tool.find("python3").run("src/main/python/make_rules.py", "--set", "evaluatoin=1s");
+        Tool.find("python3").run("src/main/python/tools/make_rules.py", "--set", "evaluatoin=1s");
     assertThat(ended.status()).isEqualTo(1);
     assertThat(ended.output()).contains("evaluatoin=1s", "evaluation");
   }

@@ -61,7 +61,7 @@ final class Stack implements AutoCloseable {
     parameters.put("alertmanager", "127.0.0.1:" + alertmanager);
     parameters.put("webhook", "http://127.0.0.1:" + webhook + "/alerts");
     List<String> arguments =
-        new ArrayList<>(List.of("src/main/python/make_rules.py", "--out", folder.toString()));
+        new ArrayList<>(List.of("src/main/python/tools/make_rules.py", "--out", folder.toString()));
     parameters.forEach((name, value) -> arguments.addAll(List.of("--set", name + "=" + value)));
     Tool.Ended rendered = Tool.find("python3").run(arguments.toArray(String[]::new));
     assertThat(rendered.status()).as(rendered.output()).isZero();

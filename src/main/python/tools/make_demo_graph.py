@@ -1,7 +1,7 @@
 """Writes the networks that the demo trains, traced classifiers of 8 x 8 digits: digits.pt, convolutional,
 and tokens.pt, a tiny transformer for the trouble that needs an embedding.
 
-    python src/main/python/make_demo_graph.py [--check] [FOLDER]
+    python src/main/python/tools/make_demo_graph.py [--check] [FOLDER]
 
 Input `pixels`, float32 [N, 64], grey values divided by 16; output logits [N, 10]; N is free. The weights
 are untrained and follow from a fixed seed. --check trains the written files as the demo does, with Adam
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-RESOURCES = pathlib.Path(__file__).resolve().parents[1] / "resources/io/fisherwatch/demo"
+RESOURCES = pathlib.Path(__file__).resolve().parents[2] / "resources/io/fisherwatch/demo"
 SEED, STEPS, BATCH, RATE = 1, 200, 64, 0.01
 
 

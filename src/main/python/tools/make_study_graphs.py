@@ -3,7 +3,7 @@
 digits-C.pt is a perceptron 64-40-C; tokens.pt reads the same pixels as 64 tokens of 17 grey levels through an embedding
 and two layers of a small transformer, for ten classes.
 
-    python3 src/main/python/make_study_graphs.py
+    python3 src/main/python/tools/make_study_graphs.py
 """
 
 import pathlib
@@ -11,7 +11,7 @@ import pathlib
 import torch
 from torch import nn
 
-TARGET = pathlib.Path(__file__).resolve().parents[1] / "resources/io/fisherwatch/cli/study"
+TARGET = pathlib.Path(__file__).resolve().parents[2] / "resources/io/fisherwatch/cli/study"
 WIDTH = 32
 
 

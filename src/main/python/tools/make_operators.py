@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-FILE = Path(__file__).parent.parent / "resources/io/fisherwatch/djl/operators.txt"
+FILE = Path(__file__).resolve().parents[2] / "resources/io/fisherwatch/djl/operators.txt"
 
 # Files, threads and streams, global state, storages and their layout, gradients by other ways.
 REFUSED = re.compile(
@@ -56,7 +56,7 @@ def main():
         before = set(FILE.read_text().split("# refused\n")[0].split())
         print(*sorted(allowed - before), sep="\n")
         return
-    lines = ["# made by src/main/python/make_operators.py, allowed first", *sorted(allowed)]
+    lines = ["# made by src/main/python/tools/make_operators.py, allowed first", *sorted(allowed)]
     lines += ["# refused", *sorted(names - allowed)]
     FILE.write_text("\n".join(lines) + "\n")
 

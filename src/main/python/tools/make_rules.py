@@ -1,4 +1,4 @@
-"""Renders deploy/prometheus/ from its templates: `python3 src/main/python/make_rules.py`.
+"""Renders deploy/prometheus/ from its templates: `python3 src/main/python/tools/make_rules.py`.
 
 Templates name parameters as @name@; their values are in parameters.properties. `--set name=value`
 overrides one, `--out FOLDER` writes elsewhere: the tests render minutes as seconds that way.
@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-FOLDER = pathlib.Path(__file__).resolve().parents[3] / "deploy" / "prometheus"
+FOLDER = pathlib.Path(__file__).resolve().parents[4] / "deploy" / "prometheus"
 PARAMETER = re.compile(r"@([a-z_]+)@")
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     values = parameters(options.set)
     used = set()
     for template in sorted((FOLDER / "templates").glob("*.yaml")):
-        header = f"# Made by src/main/python/make_rules.py from templates/{template.name}: change that.\n"
+        header = f"# Made by src/main/python/tools/make_rules.py from templates/{template.name}: change that.\n"
         text = header + render(template.read_text(), values, used)
         (options.out / template.name).write_text(text)
     unused = values.keys() - used

@@ -1,4 +1,4 @@
-"""Makes the dashboards of grafana/: `python3 src/main/python/make_dashboards.py [FOLDER]`.
+"""Makes the dashboards of grafana/: `python3 src/main/python/tools/make_dashboards.py [FOLDER]`.
 
 Schema version 39 (Grafana 10.3 and later). Panels take what they plot from one Prometheus data source,
 chosen by a variable; runs and layers are chosen by variables that it fills.
@@ -8,7 +8,7 @@ import json
 import pathlib
 import sys
 
-FOLDER = pathlib.Path(__file__).resolve().parents[3] / "grafana"
+FOLDER = pathlib.Path(__file__).resolve().parents[4] / "grafana"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
 

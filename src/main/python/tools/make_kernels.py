@@ -5,7 +5,7 @@ none of them may cross to the JVM. The functions below are compiled to TorchScri
 device and needs no compiler on the user's machine. Run with PyTorch 2.x; only operators that libtorch 2.1 knows are
 used.
 
-    python3 src/main/python/make_kernels.py
+    python3 src/main/python/tools/make_kernels.py
 """
 
 import pathlib
@@ -13,7 +13,7 @@ from typing import List, Optional
 
 import torch
 
-TARGET = pathlib.Path(__file__).resolve().parents[1] / "resources/io/fisherwatch/djl/kernels.pt"
+TARGET = pathlib.Path(__file__).resolve().parents[2] / "resources/io/fisherwatch/djl/kernels.pt"
 
 
 class Kernels(torch.nn.Module):
