@@ -14,6 +14,10 @@ import org.junit.jupiter.api.TestFactory;
 /** The vectors in golden/: core.json from 60 digits, core_generated.json and cotangents.json. */
 class GoldenTest {
 
+  /** Twenty of the least numbers that a double can tell from 0. */
+  private static final double FEW_SUBNORMALS = 20 * Double.MIN_VALUE;
+
+
   private static Stream<JsonNode> cases(String file) throws IOException {
     try (InputStream in = GoldenTest.class.getResourceAsStream("/golden/" + file)) {
       JsonNode root = new ObjectMapper().readTree(in);
@@ -39,7 +43,7 @@ class GoldenTest {
       assertThat(found).as(what).isEqualTo(expected);
       return;
     }
-    double tolerance = Math.max(Math.max(1e-12 * Math.abs(expected), absolute), 1e-322);
+    double tolerance = Math.max(Math.max(1e-12 * Math.abs(expected), absolute), FEW_SUBNORMALS);
     assertThat(Math.abs(found - expected))
         .as("%s: found %s, expected %s", what, found, expected)
         .isLessThanOrEqualTo(tolerance);
@@ -60,18 +64,18 @@ class GoldenTest {
     double[] roots = array(c.get("sqrt_p"));
     double[] v = array(c.get("v"));
     for (int i = 0; i < z.length; i++) {
-      close("p " + i, softmax.probability(i), p[i], 1e-322);
-      close("root " + i, softmax.root(i), roots[i], 1e-322);
+      close("p " + i, softmax.probability(i), p[i], FEW_SUBNORMALS);
+      close("root " + i, softmax.root(i), roots[i], FEW_SUBNORMALS);
       close("v " + i, top.vector[i], v[i], 1e-13);
     }
     double logValue = number(c.get("log_lambda_max"));
     close("log λ", top.logValue, logValue, 1e-12 * Math.max(1, Math.abs(logValue)));
     double value = c.get("lambda_max").asDouble();
     double amplified = Double.isInfinite(logValue) ? 0 : 1e-16 * Math.abs(logValue);
-    close("λ", top.value, value, Math.max(1e-322, (1e-13 + amplified) * value));
+    close("λ", top.value, value, Math.max(FEW_SUBNORMALS, (1e-13 + amplified) * value));
     double root = c.get("sqrt_lambda_max").asDouble();
-    close("√λ", top.root(), root, Math.max(1e-322, (1e-12 + amplified) * root));
-    close("trace", softmax.trace(), c.get("trace").asDouble(), 1e-322);
+    close("√λ", top.root(), root, Math.max(FEW_SUBNORMALS, (1e-12 + amplified) * root));
+    close("trace", softmax.trace(), c.get("trace").asDouble(), FEW_SUBNORMALS);
     close("‖p‖²", softmax.squaredNorm(), c.get("upper_gap_norm").asDouble(), 0);
     if (c.hasNonNull("eigenvalues")) {
       checkSpectrum(c, new Eigenpairs(softmax));
