@@ -11,18 +11,16 @@ import java.util.stream.IntStream;
  *
  * <p>A probability that occurs m times is itself an eigenvalue, m − 1 times over, with zero-sum
  * vectors on its coordinates. Between two different consecutive probabilities lies exactly one more
- * eigenvalue (interlacing), a root of Σ pᵢ/(pᵢ − λ) = 0, which increases there. It is found as the
- * distance from the nearer of the two, so that a near-tie costs no digits. Vectors whose
- * eigenvalues are close are made orthogonal to each other.
+ * eigenvalue (interlacing), a root of the {@link SecularEquation}. Vectors whose eigenvalues are
+ * close are made orthogonal to each other.
  */
 final class Eigenpairs {
 
   /** Eigenvalues this close, relative to the larger, have their vectors made orthogonal. */
   private static final double CLOSE = 1e-2;
 
-  private static final int MOST_STEPS = 200;
-
   private final Softmax softmax;
+  private final SecularEquation equation;
   private final int rank;
   private final List<Double> roots = new ArrayList<>();
   private final List<Double> values = new ArrayList<>();
@@ -36,6 +34,7 @@ final class Eigenpairs {
 
   Eigenpairs(Softmax softmax) {
     this.softmax = softmax;
+    this.equation = new SecularEquation(softmax);
     int positive = 0;
     for (int i = 0; i < softmax.classes; i++) {
       positive += softmax.probability(i) > 0 ? 1 : 0;
@@ -141,107 +140,9 @@ final class Eigenpairs {
       group = order.length;
       return;
     }
-    int upper = order[start];
-    int lower = order[end];
-    double gap = -Math.expm1(softmax.shifted[lower] - softmax.shifted[upper]); // in units of eUpper
-    boolean nearLower = secular(upper, -gap / 2).value > 0;
-    double[] found = nearLower ? fromLower(upper, lower) : fromUpper(upper, gap);
-    add(found);
-  }
-
-  /**
-   * f(λ) = Σ eᵢ/(eᵢ − λ) with λ = e_origin·(1 + distance), and the sum of its derivative's terms.
-   */
-  private Secular secular(int origin, double distance) {
-    Sum value = new Sum();
-    Sum slope = new Sum();
-    for (int i = 0; i < softmax.classes; i++) {
-      if (softmax.shifted[i] == Double.NEGATIVE_INFINITY) {
-        continue;
-      }
-      double relative = softmax.shifted[i] - softmax.shifted[origin];
-      double term = term(relative, distance);
-      value.add(term);
-      slope.add(term / (Math.expm1(relative) - distance));
-    }
-    return new Secular(value.value(), slope.value());
-  }
-
-  /**
-   * e^r/(e^r − 1 − distance), from e^−r where r is positive: the largest coordinates lie so far
-   * above the smallest that e^r overflows.
-   */
-  private static double term(double r, double distance) {
-    return r > 0
-        ? 1 / (-Math.expm1(-r) - distance * Math.exp(-r))
-        : Math.exp(r) / (Math.expm1(r) - distance);
-  }
-
-  private record Secular(double value, double slope) {}
-
-  private double[] fromLower(int upper, int lower) {
-    double gap = Math.expm1(softmax.shifted[upper] - softmax.shifted[lower]);
-    // every coordinate above adds at least 1, every other one at most 1/distance: it is below C
-    double distance = solve(lower, Math.min(gap / 2, 2.0 * softmax.classes));
-    return eigenvector(lower, distance);
-  }
-
-  private double[] fromUpper(int upper, double gap) {
-    double distance = solve(upper, -gap / 2);
-    return eigenvector(upper, distance);
-  }
-
-  /**
-   * The root between the origin and a far end on which f has the other sign, by Newton on distance
-   * · f, which is smooth at the origin, kept within a shrinking bracket.
-   */
-  private double solve(int origin, double farEnd) {
-    double near = 0;
-    double far = farEnd;
-    double x = farEnd / 2;
-    for (int step = 0; step < MOST_STEPS; step++) {
-      Secular f = secular(origin, x);
-      boolean beyond = farEnd > 0 ? f.value > 0 : f.value < 0;
-      if (beyond) {
-        far = x;
-      } else {
-        near = x;
-      }
-      double newton = x - x * f.value / (f.value + x * f.slope);
-      boolean inside = farEnd > 0 ? newton > near && newton < far : newton < near && newton > far;
-      double next = inside ? newton : middle(near, far);
-      if (Math.abs(next - x) <= 0x1p-52 * Math.abs(next)) {
-        return next;
-      }
-      x = next;
-    }
-    return x;
-  }
-
-  /** Halves a bracket, on a logarithmic scale once it has left the origin. */
-  private static double middle(double near, double far) {
-    if (near == 0) {
-      return far / 16;
-    }
-    return Math.copySign(Math.sqrt(Math.abs(near)) * Math.sqrt(Math.abs(far)), far);
-  }
-
-  /** The eigenvector eᵢ/(eᵢ − λ), with the square root of the eigenvalue behind it. */
-  private double[] eigenvector(int origin, double distance) {
-    double[] v = new double[softmax.classes + 1];
-    for (int i = 0; i < softmax.classes; i++) {
-      if (softmax.shifted[i] != Double.NEGATIVE_INFINITY) {
-        double relative = softmax.shifted[i] - softmax.shifted[origin];
-        v[i] = term(relative, distance);
-      }
-    }
-    v[softmax.classes] = softmax.root(origin) * Math.sqrt(1 + distance);
-    return v;
-  }
-
-  private void add(double[] vectorAndRoot) {
-    double root = vectorAndRoot[softmax.classes];
-    double[] v = java.util.Arrays.copyOf(vectorAndRoot, softmax.classes);
+    SecularEquation.Root found = equation.between(order[start], order[end]);
+    double root = found.squareRoot();
+    double[] v = found.eigenvector();
     scale(v);
     orthogonalise(v, root * root);
     add(root * root, root, v);

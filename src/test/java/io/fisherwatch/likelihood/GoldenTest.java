@@ -17,7 +17,6 @@ class GoldenTest {
   /** Twenty of the least numbers that a double can tell from 0. */
   private static final double FEW_SUBNORMALS = 20 * Double.MIN_VALUE;
 
-
   private static Stream<JsonNode> cases(String file) throws IOException {
     try (InputStream in = GoldenTest.class.getResourceAsStream("/golden/" + file)) {
       JsonNode root = new ObjectMapper().readTree(in);
