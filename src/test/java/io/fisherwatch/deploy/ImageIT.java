@@ -66,6 +66,7 @@ class ImageIT {
     assertThat(files()).noneMatch(file -> FOREIGN.matcher(file).matches());
     assertThat(files().stream().filter(file -> !file.endsWith(".jar")))
         .containsExactlyInAnyOrder(
+            "ckpt/README",
             "etc/fisherwatch/agent.yaml",
             "var/lib/fisherwatch/README",
             "opt/fisherwatch/torch/libc10.so",
