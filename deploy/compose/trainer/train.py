@@ -7,10 +7,9 @@ import os
 import time
 from pathlib import Path
 
+import fisherwatch
 import numpy
 import torch
-
-import fisherwatch
 
 DIGITS = Path(__file__).with_name("digits.csv.gz")
 BATCH = 64
@@ -25,6 +24,7 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def main() -> None:
+    """Trains until it is told to stop, with a checkpoint every few steps and every batch published."""
     torch.manual_seed(0)
     images, labels = digits()
     model = torch.nn.Sequential(

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
@@ -17,13 +19,21 @@ record Chart(List<JsonNode> objects) {
 
   static final Path FOLDER = Path.of("deploy/helm/fisherwatch");
 
+  /** What was rendered before, by its values. */
+  private static final Map<List<String>, String> RENDERED = new ConcurrentHashMap<>();
+
   /** Renders it under a name and with values, written as {@code --set} takes them. */
   static Chart render(String... values) throws IOException, InterruptedException {
-    Tool.Ended ended = helm(values);
-    if (ended.status() != 0) {
-      throw new IllegalArgumentException(ended.output());
+    String text = RENDERED.get(List.of(values));
+    if (text == null) {
+      Tool.Ended ended = helm(values);
+      if (ended.status() != 0) {
+        throw new IllegalArgumentException(ended.output());
+      }
+      text = withoutRemarks(ended.output());
+      RENDERED.put(List.of(values), text);
     }
-    return new Chart(Yaml.documents(withoutRemarks(ended.output())));
+    return new Chart(Yaml.documents(text));
   }
 
   static Tool.Ended helm(String... values) throws IOException, InterruptedException {

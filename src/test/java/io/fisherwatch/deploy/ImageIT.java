@@ -154,6 +154,40 @@ class ImageIT {
     assertThat(new ObjectMapper().readTree(json).findValue("layers")).isNotNull();
   }
 
+  /**
+   * As in Dockerfile.cuda, with the CPU's PyTorch in the place of the base image's: what joins it
+   * to Java lies in a cache that cannot be written to.
+   */
+  @Test
+  void engine_ofTheBaseImage_isJoinedFromAReadOnlyCache() throws Exception {
+    Path torch = root.resolve("opt/fisherwatch/torch");
+    Path base = Files.createDirectories(root.resolve("opt/base/torch/lib"));
+    try (Stream<Path> libraries = Files.list(torch)) {
+      for (Path library : libraries.filter(l -> !l.endsWith("libdjl_torch.so")).toList()) {
+        Files.createLink(base.resolve(library.getFileName()), library);
+      }
+    }
+    String joining =
+        Dockerfile.read(Path.of("deploy/docker/Dockerfile.cuda")).image().instructions().stream()
+            .map(Dockerfile.Instruction::rest)
+            .filter(rest -> rest.contains("image-cuda/libdjl_torch.so"))
+            .map(rest -> rest.replaceFirst(".*\\s/", "").replace("cu128", "cpu"))
+            .findFirst()
+            .orElseThrow();
+    Path cached = root.resolve(joining);
+    Files.createDirectories(cached.getParent());
+    Files.createLink(cached, torch.resolve("libdjl_torch.so"));
+    Map<String, String> environment =
+        Map.of(
+            "PYTORCH_LIBRARY_PATH", "/opt/base/torch/lib",
+            "ENGINE_CACHE_DIR", "/opt/fisherwatch/engine");
+    List<String> arguments =
+        List.of("estimate", "--graph", "/ckpt/graph.pt", "--batch", "/ckpt/batch.safetensors");
+    Tool.Ended ended =
+        Tool.find("unshare").run(command(environment, arguments).toArray(String[]::new));
+    assertThat(ended.status()).as(ended.output()).isZero();
+  }
+
   @Test
   void broker_inTheImage_isNotThere() throws Exception {
     Tool.Ended ended = contained("broker");
@@ -201,7 +235,11 @@ class ImageIT {
   }
 
   /** What the image's entry point would be given, in a namespace of its own. */
-  private static List<String> command(Map<String, String> environment, List<String> arguments) {
+  private static List<String> command(Map<String, String> environment, List<String> arguments)
+      throws Exception {
+    assumeTrue(
+        Tool.find("unshare").run("-m", "true").status() == 0,
+        "needs a mount namespace of its own: root, on a machine that allows it");
     assumeTrue("root".equals(System.getProperty("user.name")), "needs root, for a mount namespace");
     List<String> command =
         new ArrayList<>(
