@@ -25,10 +25,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}:{{ $tag }}{{ with .Values.image.digest }}@{{ . }}{{ end }}
 {{- end -}}
 
-{{- /* agent.yaml: what values.config says, laid over what the pod is made like. */ -}}
+{{- /* agent.yaml: what values.config says, laid over what the pod is made like. The child process that tries a new graph
+       gets half of the default limit: it counts against the container's, which is killed as a whole. */ -}}
 {{- define "fisherwatch.config" -}}
 {{- $made := dict
-      "files" (dict "roots" (list "/ckpt"))
+      "files" (dict "roots" (list "/ckpt") "probe" (dict "memoryBytes" 2147483648))
       "state" (dict "directory" "/var/lib/fisherwatch/state")
       "web" (dict "host" "0.0.0.0" "port" (int .Values.service.port)) -}}
 {{- if .Values.gpu.enabled -}}
