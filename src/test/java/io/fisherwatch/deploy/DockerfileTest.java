@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.fisherwatch.agent.ConfigLoader;
 import io.fisherwatch.observability.Tool;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -66,6 +68,33 @@ class DockerfileTest {
         .singleElement()
         .asString()
         .contains(mistake);
+  }
+
+  /** What a build copies from the repository is there, and is sent to it. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"docker/Dockerfile", "docker/Dockerfile.cuda", "compose/trainer/Dockerfile"})
+  void sources_ofABuild_areThereAndNotIgnored(String file) throws Exception {
+    List<String> ignore = Files.readAllLines(FOLDER.resolve(file + ".dockerignore"));
+    assertThat(ignore).contains("*");
+    for (Dockerfile.Stage stage : read(file).stages()) {
+      for (Dockerfile.Instruction instruction : stage.instructions()) {
+        if (!instruction.keyword().equals("COPY") || instruction.rest().contains("--from=")) {
+          continue;
+        }
+        List<String> words =
+            Stream.of(instruction.rest().split("\\s+")).filter(w -> !w.startsWith("--")).toList();
+        for (String source : words.subList(0, words.size() - 1)) {
+          assertThat(Path.of(source)).exists();
+          assertThat(ignore).anyMatch(line -> sends(line, Path.of(source)));
+        }
+      }
+    }
+  }
+
+  private static boolean sends(String line, Path source) {
+    String glob = "glob:" + line.substring(1) + "{,/**}";
+    return line.startsWith("!") && FileSystems.getDefault().getPathMatcher(glob).matches(source);
   }
 
   /** The images differ in their engine, and in nothing else that can be seen from outside. */
