@@ -65,7 +65,8 @@ class ChartIT {
         List.of(
             CLAIM,
             "networkPolicy.from=[{\"namespaceSelector\":{\"matchLabels\":{\"name\":\"monitoring\"}}}]",
-            "networkPolicy.kafka=[{\"ipBlock\":{\"cidr\":\"10.0.0.0/8\"}}]"),
+            "networkPolicy.kafka=[{\"ipBlock\":{\"cidr\":\"10.0.0.0/8\"}}]",
+            "networkPolicy.egress=[{\"ports\":[{\"protocol\":\"TCP\",\"port\":443}]}]"),
         List.of(SIDECAR, JOB),
         List.of(SIDECAR, JOB, CLAIM, "state.claim=kept", "job.ttlSecondsAfterFinished=0"),
         join(
