@@ -26,7 +26,8 @@ final class BrokerCommand implements Callable<Integer> {
 
   @Override
   @SuppressWarnings("try") // the interruption is held, not used
-  public Integer call() throws IOException {
+  public Integer call() throws IOException, UsageException {
+    BrokerJars.require("broker");
     try (EmbeddedBroker broker = EmbeddedBroker.start(port, Files.createDirectories(data));
         Interruption interruption = Interruption.onShutdown()) {
       System.err.println("Kafka on " + broker.bootstrapServers() + "; Ctrl-C ends it");

@@ -75,6 +75,7 @@ final class DemoCommand implements Callable<Integer> {
                             + scenario
                             + " is not one of "
                             + String.join(", ", Scenario.labels())));
+    BrokerJars.require("demo");
     AgentConfig agent = config();
     Path kept = state;
     Path folder =

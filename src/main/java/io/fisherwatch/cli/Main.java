@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       BrokerCommand.class,
       EstimateCommand.class,
       ConfigCommand.class,
+      HealthCommand.class,
       StateCommand.class,
       StudyCommand.class,
       ProbeGraphCommand.class

@@ -14,16 +14,16 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /** A program of this machine that a test needs. */
-record Tool(Path program) {
+public record Tool(Path program) {
 
   /** How a program ended and what it said, on both streams. */
-  record Ended(int status, String output) {}
+  public record Ended(int status, String output) {}
 
   /**
    * Finds the first of some programs on the path. Where there is none the test is skipped; under
    * {@code FISHERWATCH_CI=1} it fails.
    */
-  static Tool find(String... names) {
+  public static Tool find(String... names) {
     for (String folder : System.getenv("PATH").split(Pattern.quote(File.pathSeparator), -1)) {
       for (String name : names) {
         Path program = Path.of(folder, name);
@@ -37,7 +37,7 @@ record Tool(Path program) {
   }
 
   /** Runs it to its end. */
-  Ended run(String... arguments) throws IOException, InterruptedException {
+  public Ended run(String... arguments) throws IOException, InterruptedException {
     Process process = command(arguments).start();
     try (InputStream output = process.getInputStream()) {
       String text = new String(output.readAllBytes(), StandardCharsets.UTF_8);
@@ -46,7 +46,7 @@ record Tool(Path program) {
   }
 
   /** Starts it as a server that writes to a log. */
-  Process serve(Path log, String... arguments) throws IOException {
+  public Process serve(Path log, String... arguments) throws IOException {
     return command(arguments).redirectOutput(log.toFile()).start();
   }
 
