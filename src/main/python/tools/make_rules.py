@@ -51,6 +51,7 @@ def main() -> None:
     for template in sorted((FOLDER / "templates").glob("*.yaml")):
         header = f"# Made by src/main/python/tools/make_rules.py from templates/{template.name}: change that.\n"
         text = header + render(template.read_text(), values, used)
+        options.out.mkdir(parents=True, exist_ok=True)
         (options.out / template.name).write_text(text)
     unused = values.keys() - used
     if unused:
