@@ -2,5 +2,26 @@
 
 from ._exact import exact
 from ._figures import CoreFigures, Difference, Exact, LayerFigures
+from ._history import History, HistoryRow
+from ._http import AgentError, AgentUnreachableError, UnknownRunError
+from ._read import Estimate, LayerEstimates, RunFigures, diagonal, figures, history, runs
 
-__all__ = ["CoreFigures", "Difference", "Exact", "LayerFigures", "exact"]
+__all__ = [
+    "AgentError",
+    "AgentUnreachableError",
+    "CoreFigures",
+    "Difference",
+    "Estimate",
+    "Exact",
+    "History",
+    "HistoryRow",
+    "LayerEstimates",
+    "LayerFigures",
+    "RunFigures",
+    "UnknownRunError",
+    "diagonal",
+    "exact",
+    "figures",
+    "history",
+    "runs",
+]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ._cores import ABOVE, EMPIRICAL, LIKELIHOODS, LOWER, REST, Core, core
 from ._figures import CoreFigures, Exact, LayerFigures
 from ._inputs import IGNORED, Batch, Inputs, Logits, logits_of
-from ._parameters import Parameters, Rules
+from ._parameters import Parameters, Rules, unwrapped
 from ._spectrum import Spectrum
 
 #: Gradients held at once where no chunk is given: 256 MB of float64.
@@ -68,7 +68,7 @@ def exact(
         raise ValueError(f"sigma is {sigma}; a standard deviation is positive")
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is {chunk}; a backward pass needs a cotangent")
-    parameters = Parameters(_unwrapped(model), layers, dtype)
+    parameters = Parameters(unwrapped(model), layers, dtype)
     inputs = Inputs(batch, labels, mask, dtype)
     work = _Work(parameters, diagonal, chunk)
     cores: list[Core] = []
@@ -186,14 +186,3 @@ def _result(
         aliases=parameters.aliases,
         diagonal=parameters.diagonals(means, labelled) if work.diagonal else None,
     )
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    """The module beneath ``torch.compile`` and data-parallel wrappers, whose names are the agent's."""
-    while True:
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            model = model.module
-        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod  # type: ignore[assignment]
-        else:
-            return model
