@@ -106,9 +106,11 @@ class AgentClient:
     def _read(self, answer: Any, size: int) -> bytes:
         try:
             piece: bytes = answer.read(size)
-            return piece
+            if len(piece) < size and answer.length:  # a read of a given size does not tell by itself
+                raise http.client.IncompleteRead(piece, answer.length)
         except (OSError, http.client.HTTPException) as e:
             raise AgentUnreachableError(f"the agent at {self._address} broke off its answer ({e!r})") from e
+        return piece
 
     def _detail(self, error: urllib.error.HTTPError) -> str:
         body = error.read(_CHUNK).decode("utf-8", "replace")

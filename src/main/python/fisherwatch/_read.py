@@ -145,7 +145,7 @@ def diagonal(
 
     Args:
         run: its name.
-        estimate: whose diagonal; agents serve that of ``fisher``.
+        estimate: ``fisher``, or ``standard-error`` for its entries' standard errors, which need two batches.
         model: the model that the run trains. With it names and shapes are checked, tensors lie on its parameters'
             devices, and every name of a shared parameter has an entry (the same tensor).
         agent: the agent's address.
@@ -162,7 +162,7 @@ def diagonal(
         ValueError: if it has no such estimate, or does not fit the model.
     """
     client = AgentClient(agent, timeout)
-    most = _HEADER + 4 * len(("fisher", "lower", "upper")) * client.run_json(run)["parameters"]
+    most = _HEADER + 4 * len(("fisher", "standard-error")) * client.run_json(run)["parameters"]
     with tempfile.TemporaryDirectory(prefix="fisherwatch-") as folder:
         file = Path(folder) / "diagonal.safetensors"
         with file.open("wb") as out:
