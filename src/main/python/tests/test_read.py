@@ -121,10 +121,8 @@ def test_a_damaged_diagonal_is_refused(body, error, message):
 
 def test_an_answer_that_does_not_end_is_cut(monkeypatch):
     monkeypatch.setattr(fisherwatch._read, "_HEADER", 10)
-    with (
-        answering(pages_of(bytes(300))) as agent,
-        pytest.raises(fisherwatch.AgentError, match="more than the 250 bytes"),
-    ):
+    endless = pages_of(bytes(300))
+    with answering(endless) as agent, pytest.raises(fisherwatch.AgentError, match="more than the 170 bytes"):
         fisherwatch.diagonal("a b", agent=agent)
 
 
