@@ -6,8 +6,10 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
+from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import fisherwatch
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 MODELS = REPOSITORY / "src/test/resources/models"
+EXAMPLES = REPOSITORY / "src/main/python/examples"
 STEPS = 40
 
 
@@ -181,9 +184,12 @@ def free_port():
         return s.getsockname()[1]
 
 
+Demo = namedtuple("Demo", "address process folder")
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A demo whose training is over; yields its address and process."""
+    """A demo whose training is over."""
     port, folder = free_port(), tmp_path_factory.mktemp("demo")
     command = ["java", "-jar", str(jar()), "demo", "--steps", str(STEPS), "--port", str(port), "--state", str(folder)]
     with (folder.parent / "demo.log").open("w+") as log:
@@ -194,7 +200,7 @@ def demo(tmp_path_factory):
                 log.seek(0)
                 assert process.poll() is None and time.monotonic() < until, log.read()
                 time.sleep(0.5)
-            yield address, process
+            yield Demo(address, process, folder)
         finally:
             process.terminate()
             process.wait(30)
@@ -220,7 +226,7 @@ class Digits(nn.Module):
 
 @pytest.mark.agent
 def test_figures_history_and_diagonal_of_a_real_run_agree(demo):
-    agent, _ = demo
+    agent = demo.address
     figures = fisherwatch.figures("digits", agent=agent)
     trace = figures.layers["_total"].trace["fisher"]
     assert (figures.step, figures.classes, figures.ended) == (STEPS, 10, True)
@@ -244,7 +250,7 @@ def test_figures_history_and_diagonal_of_a_real_run_agree(demo):
 
 @pytest.mark.agent
 def test_a_history_is_narrowed_and_becomes_a_table(demo):
-    agent, _ = demo
+    agent = demo.address
     history = fisherwatch.history("digits", layers=["head", "_total"], points=3, agent=agent)
     assert history.layers == ["_total", "head"] and len(history) == 6
     assert [row.step for row in history.layer("head")][::2] == [0, STEPS]
@@ -259,8 +265,24 @@ def test_a_history_is_narrowed_and_becomes_a_table(demo):
 
 
 @pytest.mark.agent
+@pytest.mark.parametrize("name", ["pruning.py", "elastic_weight_consolidation.py"])
+def test_examples_take_the_diagonal_of_a_run(demo, name):
+    (weights,) = demo.folder.glob(f"checkpoints/*/step-{STEPS}.safetensors")
+    command = [sys.executable, EXAMPLES / name, "--agent", demo.address, "--run", "digits", "--weights", weights]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    if name == "pruning.py":
+        for line in done.stdout.splitlines()[2:6]:  # up to 70 %
+            by_magnitude, by_fisher = map(float, line.split()[1:3])
+            assert by_fisher < by_magnitude, line
+    else:
+        forgotten, _, kept = (float(line.split()[-2][:-1]) for line in done.stdout.splitlines()[2:])
+        assert kept > forgotten + 20
+
+
+@pytest.mark.agent
 def test_unknown_runs_and_an_agent_that_is_gone(demo):
-    agent, process = demo
+    agent, process = demo.address, demo.process
     for read in (fisherwatch.figures, fisherwatch.history, fisherwatch.diagonal):
         with pytest.raises(fisherwatch.UnknownRunError, match="no run 'digits-2'; it knows digits"):
             read("digits-2", agent=agent)
