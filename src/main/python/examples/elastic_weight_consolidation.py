@@ -2,9 +2,9 @@
 
     python elastic_weight_consolidation.py
 
-A network learns digits, then digits turned by a quarter. The diagonal of F at the first task's weights says which of them
-the first task needs: a penalty strength/2 sum F_i (w_i - w_i*)^2 holds those, and lets the others go (Kirkpatrick et al.,
-2017). An even penalty of the same mean strength shows what the diagonal adds.
+A network learns digits, then digits turned by a quarter. The diagonal of F at the first task's weights says which of
+them the first task needs: a penalty strength/2 sum F_i (w_i - w_i*)^2 holds those, and lets the others go (Kirkpatrick
+et al., 2017). An even penalty of the same mean strength shows what the diagonal adds.
 """
 
 import copy
@@ -15,6 +15,7 @@ STRENGTH = 300.0
 
 
 def main():
+    """Prints how much of either task each penalty leaves."""
     options = arguments(__doc__)
     pixels, labels, test_pixels, test_labels = load()
     first = trained(options, pixels, labels, steps=200)

@@ -3,8 +3,8 @@
     python merging.py
 
 From one start a network is fine-tuned on images whose right half is blank, and another on those whose left half is.
-Averaging their weights treats all alike; weighting each by its network's diagonal of F lets the one that a weight matters
-to decide (Matena and Raffel, 2022).
+Averaging their weights treats all alike; weighting each by its network's diagonal of F lets the one that a weight
+matters to decide (Matena and Raffel, 2022).
 """
 
 import copy

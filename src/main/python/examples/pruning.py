@@ -2,10 +2,10 @@
 
     python pruning.py
 
-Setting a weight w to zero changes the outputs' distributions by about F_ii w^2 / 2 nats, as long as that is little (optimal
-brain damage, LeCun et al., 1990, with the diagonal of F). Magnitude alone does not see which weights are ever used. Shown
-is that change, the mean divergence of the pruned network's outputs from the whole one's, and the accuracy; both are means
-over three networks.
+Setting a weight w to zero changes the outputs' distributions by about F_ii w^2 / 2 nats, as long as that is little
+(optimal brain damage, LeCun et al., 1990, with the diagonal of F). Magnitude alone does not see which weights are ever
+used. Shown is that change, the mean divergence of the pruned network's outputs from the whole one's, and the accuracy;
+both are means over three networks.
 """
 
 import copy

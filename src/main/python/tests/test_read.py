@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -278,6 +279,22 @@ def test_examples_take_the_diagonal_of_a_run(demo, name):
     else:
         forgotten, _, kept = (float(line.split()[-2][:-1]) for line in done.stdout.splitlines()[2:])
         assert kept > forgotten + 20
+
+
+@pytest.mark.agent
+def test_the_page_on_reading_runs(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (REPOSITORY / "docs/reading.md").read_text().replace("http://127.0.0.1:8080", demo.address)
+    blocks = re.findall(r"```(python|sh)\n(.*?)```", page, re.DOTALL)
+    assert [language for language, _ in blocks].count("sh") == 1
+    names = {}
+    for language, text in blocks:
+        if language == "python":
+            exec(compile(text, "docs/reading.md", "exec"), names)
+        else:
+            subprocess.run(text.replace("target/fisherwatch.jar", str(jar())), shell=True, check=True, timeout=120)
+    assert {d.estimate for d in names["differences"]} == {"lower", "fisher", "upper", "empirical"}
+    assert any(d.z is not None for d in names["differences"])
 
 
 @pytest.mark.agent
