@@ -10,6 +10,9 @@ from torch import Tensor
 
 ESTIMATES = ("lower", "fisher", "upper", "empirical")
 
+#: The agent computes in float32: a standard error below this share of its figure is of rounding, nothing was drawn.
+ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class CoreFigures:
@@ -51,7 +54,7 @@ class LayerFigures:
 
 
 class Difference(NamedTuple):
-    """An agent's trace against the exact one; ``z`` is in its standard errors, None where it states none."""
+    """An agent's trace against the exact one; ``z`` is in its standard errors, None where nothing was random."""
 
     layer: str
     estimate: str
@@ -109,7 +112,8 @@ class Exact:
                 if exact is None or theirs is None:
                     continue
                 error = theirs["standardError"]
-                z = (theirs["value"] - exact) / error if error else None
+                random = error is not None and error > ROUNDING * abs(theirs["value"])
+                z = (theirs["value"] - exact) / error if random else None
                 differences.append(Difference(entry["layer"], estimate, exact, theirs["value"], error, z))
         return differences
 

@@ -292,5 +292,7 @@ def test_it_prints_as_a_table_and_compares_with_the_agents_json():
     layer["trace"]["lower"] = {"value": 1.0, "standardError": None}
     lower, fisher = found.compare({"layers": [layer]})
     assert fisher.estimate == "fisher" and fisher.z == pytest.approx(2) and lower.z is None
+    layer["trace"]["fisher"]["standardError"] = 1e-9  # rounding, not randomness
+    assert found.compare({"layers": [layer]})[1].z is None
     with pytest.raises(ValueError, match="elsewhere"):
         found.compare({"layers": [{**layer, "layer": "elsewhere"}]})
