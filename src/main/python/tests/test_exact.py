@@ -296,3 +296,14 @@ def test_it_prints_as_a_table_and_compares_with_the_agents_json():
     assert found.compare({"layers": [layer]})[1].z is None
     with pytest.raises(ValueError, match="elsewhere"):
         found.compare({"layers": [{**layer, "layer": "elsewhere"}]})
+
+
+def test_two_tensors_on_one_storage_are_one_parameter():
+    torch.manual_seed(4)
+    tied, apart = (nn.Sequential(nn.Linear(3, 3, bias=False), nn.Tanh(), nn.Linear(3, 3, bias=False)) for _ in range(2))
+    tied[2].weight = tied[0].weight
+    apart[0].weight, apart[2].weight = tied[0].weight, nn.Parameter(tied[0].weight.data)
+    x = torch.randn(4, 3)
+    one, two = (fisherwatch.exact(model, x) for model in (tied, apart))
+    assert one.aliases == two.aliases == {"2.weight": "0.weight"}
+    assert two.layers["_total"].fisher == pytest.approx(one.layers["_total"].fisher, rel=1e-12)
