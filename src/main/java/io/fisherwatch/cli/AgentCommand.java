@@ -32,12 +32,16 @@ final class AgentCommand implements Callable<Integer> {
     } catch (ConfigException e) {
       throw new UsageException(e.getMessage());
     }
+    Logging logging = Logging.apply(loaded.logging());
     AtomicReference<@Nullable Agent> started = new AtomicReference<>();
     // closed last: the JVM waits until the agent has let go of everything
-    try (Interruption interruption = Interruption.onShutdown(() -> stop(started.get()));
+    try (Interruption interruption =
+            Interruption.onShutdown(() -> stop(started.get()), loaded.shutdownTimeout());
+        LevelWatch watch = LevelWatch.start(config, System.getenv(), loaded, logging);
         Agent agent = Agent.start(loaded)) {
       started.set(agent);
-      System.err.printf("live page: http://%s:%d/%n", loaded.web().host(), agent.port());
+      System.err.printf(
+          "live page: %s://%s:%d/%n", loaded.web().scheme(), loaded.web().host(), agent.port());
       agent.run();
     }
     return 0;

@@ -19,6 +19,7 @@ final class SourceHealth {
   private final KafkaSettings settings;
   private boolean connected;
   private boolean joined;
+  private boolean stopping;
   private boolean stopped;
   private int partitions;
   private @Nullable String trouble;
@@ -30,13 +31,20 @@ final class SourceHealth {
   }
 
   synchronized boolean ready() {
-    return connected && joined && !stopped && trouble == null && deadLetterTrouble == null;
+    return connected
+        && joined
+        && !stopping
+        && !stopped
+        && trouble == null
+        && deadLetterTrouble == null;
   }
 
   synchronized String status() {
     String state;
     if (stopped) {
       state = "stopped";
+    } else if (stopping) {
+      state = "stopping: the event in hand is finished, its state written, the group left";
     } else if (trouble != null) {
       state = trouble;
     } else if (deadLetterTrouble != null) {
@@ -126,6 +134,11 @@ final class SourceHealth {
   /** The last gap, if there was one. */
   synchronized Optional<String> gap() {
     return Optional.ofNullable(gap);
+  }
+
+  /** Nothing is fetched any more. */
+  synchronized void stopping() {
+    stopping = true;
   }
 
   synchronized void stopped() {
