@@ -81,15 +81,21 @@ public final class KafkaEventSource implements EventSource {
     }
   }
 
-  /** Consumes until it is to stop; false if that needs new clients, or addresses for names. */
+  /** Consumes until it is to stop; false if that needs new clients, names or tokens. */
   private boolean consumed(EventHandler handler, EventListener listener) {
     try {
       return consume(handler, listener);
     } catch (KafkaException e) {
-      if (!Clients.isUnresolved(e)) {
-        throw e;
+      if (Clients.isUnresolved(e)) {
+        health.fails("none of " + settings.bootstrapServers() + " has an address");
+      } else if (Refusals.isLoginFailure(e)) {
+        health.fails(
+            "there is nothing to log in to Kafka with; correct sasl.* in kafka.properties, or what"
+                + " it points to: "
+                + Refusals.chain(e));
+      } else {
+        throw new KafkaException("kafka.properties cannot be used: " + Refusals.chain(e), e);
       }
-      health.fails("none of " + settings.bootstrapServers() + " has an address");
       return false;
     }
   }
