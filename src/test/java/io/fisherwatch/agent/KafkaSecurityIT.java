@@ -41,8 +41,14 @@ class KafkaSecurityIT {
   private static final String OAUTH = "org.apache.kafka.common.security.oauthbearer.";
 
   private static final String TRACE =
-      "logging:\n  levels:\n    root: TRACE\n    org.apache.kafka: TRACE\n"
-          + "    org.apache.kafka.clients.NetworkClient: TRACE\n";
+      """
+      logging:
+        levels:
+          root: TRACE
+          org.apache.kafka: TRACE
+          org.apache.kafka.clients.NetworkClient: TRACE
+          org.apache.kafka.common.security.oauthbearer.internals.secured.HttpJwtRetriever: TRACE
+      """;
 
   @TempDir private static Path folder;
   private static TestCertificates certificates;
