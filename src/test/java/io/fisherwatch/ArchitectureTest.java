@@ -119,6 +119,7 @@ class ArchitectureTest {
     rules.add(only("djl", "the engine", "ai.djl.."));
     rules.add(only("kafka", "Kafka's clients", "org.apache.kafka.clients.."));
     rules.add(only("demo", "a broker", "kafka..", "org.apache.kafka.server.."));
+    rules.add(only("cli", "Logback", "ch.qos.logback.."));
     rules.add(only("prometheus", "Micrometer", "io.micrometer..", "io.prometheus.."));
     rules.add(
         noClasses()

@@ -13,6 +13,7 @@ import io.fisherwatch.web.Readiness;
 import io.fisherwatch.web.WebServer;
 import java.io.IOException;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -24,6 +25,8 @@ import org.slf4j.LoggerFactory;
 public final class Agent implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
+
+  private static final Duration MOST_FOR_STATE = Duration.ofSeconds(5);
 
   private final Clock clock = Clock.systemUTC();
   private final ScratchFolder scratch;
@@ -72,7 +75,7 @@ public final class Agent implements AutoCloseable {
             config.endedRetention(),
             config.estimate().latestOnly(),
             clock);
-    source = new KafkaEventSource(config.kafka());
+    source = new KafkaEventSource(config.kafka(), patience(config.shutdownTimeout()));
     web =
         WebServer.start(
             config.web(), board, dispatcher, metrics.handler(), readiness(), metrics::activity);
@@ -171,6 +174,12 @@ public final class Agent implements AutoCloseable {
   /** The latest figures of every run. */
   public Map<String, RunSnapshot> runs() {
     return board.runs();
+  }
+
+  /** What of the time to stop the event in hand may take: the rest is for its state. */
+  private static Duration patience(Duration timeout) {
+    Duration state = timeout.dividedBy(4);
+    return timeout.minus(state.compareTo(MOST_FOR_STATE) < 0 ? state : MOST_FOR_STATE);
   }
 
   private Readiness readiness() {

@@ -23,12 +23,14 @@ import java.util.OptionalInt;
  * @param device where models run
  * @param threads of one operation on the CPU; 0 for one a core
  * @param estimate how to estimate
- * @param web where to listen
+ * @param web where to listen, and for whom
  * @param historyPoints points kept of each run
  * @param endedRetention how long a run that ended is shown
  * @param maxSeries series of runs in one scrape at most
  * @param residentModels models on the device at the same time at most
  * @param state where running state is kept
+ * @param logging what is logged, and how
+ * @param shutdownTimeout within which the agent should have stopped
  */
 public record AgentConfig(
     KafkaSettings kafka,
@@ -41,7 +43,27 @@ public record AgentConfig(
     Duration endedRetention,
     int maxSeries,
     int residentModels,
-    StateConfig state) {
+    StateConfig state,
+    LoggingConfig logging,
+    Duration shutdownTimeout) {
+
+  /** The same, logged differently. */
+  public AgentConfig with(LoggingConfig otherLogging) {
+    return new AgentConfig(
+        kafka,
+        files,
+        device,
+        threads,
+        estimate,
+        web,
+        historyPoints,
+        endedRetention,
+        maxSeries,
+        residentModels,
+        state,
+        otherLogging,
+        shutdownTimeout);
+  }
 
   /**
    * Where running state is kept.

@@ -4,12 +4,10 @@ import io.fisherwatch.kafka.KafkaSettings;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.monitor.EstimatorKind;
 import io.fisherwatch.monitor.EstimatorSettings;
-import io.fisherwatch.web.WebSettings;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
-import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -21,11 +19,7 @@ import java.util.TreeSet;
 /** Reads and validates a configuration. */
 public final class ConfigLoader {
 
-  /** Names of client properties whose values are nobody's business. */
-  private static final String SECRET =
-      ".*(password|secret|token|jaas|credential|ssl\\.[a-z]+\\.key).*";
-
-  private static final String PROCESS_ALL = "process-all";
+  static final String PROCESS_ALL = "process-all";
 
   private final ConfigTree tree;
   private final AgentConfig config;
@@ -47,7 +41,8 @@ public final class ConfigLoader {
 
   /** As {@link #load}, as YAML with its defaults, secrets masked. */
   public static String print(Path file, Map<String, String> environment) throws ConfigException {
-    return loader(file, environment).yaml();
+    ConfigLoader loader = loader(file, environment);
+    return new ConfigPrinter(loader.tree, loader.config).yaml();
   }
 
   private static ConfigLoader loader(Path file, Map<String, String> environment)
@@ -75,13 +70,14 @@ public final class ConfigLoader {
         device(),
         (int) tree.number("threads", 0, 0, 1024),
         estimate(),
-        new WebSettings(
-            tree.text("web.host", "127.0.0.1"), (int) tree.number("web.port", 8088, 0, 65535)),
+        WebSection.read(tree),
         (int) tree.number("history.points", 2000, 4, 1_000_000),
         duration("runs.endedRetention", Duration.ofHours(24)),
         (int) tree.number("metrics.maxSeries", 20_000, 100, 10_000_000),
         (int) tree.number("runs.residentModels", 16, 1, 100_000),
-        state());
+        state(),
+        LoggingConfig.read(tree),
+        duration("shutdown.timeout", Duration.ofSeconds(25)));
   }
 
   private KafkaSettings kafka() {
@@ -209,69 +205,5 @@ public final class ConfigLoader {
     }
     tree.mistake(key, value, "a time such as 90s, 30m or 24h");
     return otherwise;
-  }
-
-  private String yaml() {
-    Map<String, Map<String, String>> sections = new LinkedHashMap<>();
-    for (String key : tree.asked()) {
-      int dot = key.indexOf('.');
-      String section = dot < 0 ? "" : key.substring(0, dot);
-      sections
-          .computeIfAbsent(section, any -> new LinkedHashMap<>())
-          .put(key.substring(dot + 1), shown(key));
-    }
-    StringBuilder yaml = new StringBuilder();
-    sections.forEach(
-        (section, keys) -> {
-          if (!section.isEmpty()) {
-            yaml.append(section).append(":\n");
-          }
-          String indent = section.isEmpty() ? "" : "  ";
-          keys.forEach(
-              (key, value) ->
-                  yaml.append(indent).append(key).append(": ").append(value).append('\n'));
-        });
-    return yaml.toString();
-  }
-
-  /** The value in force, as the record has it where that knows better than the file. */
-  private String shown(String key) {
-    if (tree.secrets().contains(key) || key.toLowerCase(Locale.ROOT).matches(SECRET)) {
-      return "'****'";
-    }
-    return switch (key) {
-      case "kafka.bootstrapServers" -> config.kafka().bootstrapServers();
-      case "kafka.topic" -> config.kafka().topic();
-      case "kafka.deadLetterTopic" -> config.kafka().deadLetterTopic();
-      case "kafka.groupId" -> config.kafka().groupId();
-      case "files.roots" -> config.files().roots().toString();
-      case "files.graphs" -> config.files().graphs().label();
-      case "files.trustedGraphs" -> new TreeSet<>(config.files().trustedGraphs()).toString();
-      case "files.maxGraphBytes" -> Long.toString(config.files().maxGraphBytes());
-      case "files.maxWeightsBytes" -> Long.toString(config.files().maxWeightsBytes());
-      case "files.maxBatchBytes" -> Long.toString(config.files().maxBatchBytes());
-      case "files.probe.seconds" -> Integer.toString(config.files().probe().seconds());
-      case "files.probe.memoryBytes" -> Long.toString(config.files().probe().memoryBytes());
-      case "device" -> config.device();
-      case "threads" -> Integer.toString(config.threads());
-      case "web.host" -> config.web().host();
-      case "web.port" -> Integer.toString(config.web().port());
-      case "history.points" -> Integer.toString(config.historyPoints());
-      case "runs.endedRetention" -> config.endedRetention().toSeconds() + "s";
-      case "runs.residentModels" -> Integer.toString(config.residentModels());
-      case "state.directory" -> config.state().directory().map(Path::toString).orElse("none");
-      case "state.interval" -> config.state().interval().toMillis() / 1000.0 + "s";
-      case "estimate.whenBehind" -> tree.text(key, PROCESS_ALL);
-      case "metrics.maxSeries" -> Integer.toString(config.maxSeries());
-      case "estimate.estimator" -> config.estimate().estimator().label();
-      case "estimate.distribution" -> config.estimate().distribution().label();
-      case "estimate.seed" -> Long.toString(config.estimate().seed());
-      case "estimate.decay" -> Double.toString(config.estimate().decay());
-      case "estimate.cvEvery" -> Integer.toString(config.estimate().cvEvery());
-      case "estimate.diagonal" -> Boolean.toString(config.estimate().diagonal());
-      case "estimate.densityEvery" -> Integer.toString(config.estimate().densityEvery());
-      case "estimate.targetRelativeError", "estimate.secondsPerBatch" -> tree.text(key, "none");
-      default -> tree.text(key, "auto");
-    };
   }
 }

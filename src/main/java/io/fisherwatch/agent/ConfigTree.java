@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.fisherwatch.kafka.KafkaSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,7 @@ final class ConfigTree {
 
   private static final String PREFIX = "FISHERWATCH_";
   private static final Set<String> OTHER_VARIABLES = Set.of("FISHERWATCH_CI");
+  private static final String CLIENTS = "kafka.properties.";
   private static final Pattern FILE = Pattern.compile("\\$\\{file:([^}]+)}");
 
   private final Map<String, String> values = new LinkedHashMap<>();
@@ -67,11 +70,19 @@ final class ConfigTree {
                   + ", line "
                   + (e.getLocation() == null ? "?" : e.getLocation().getLineNr())
                   + ": "
-                  + e.getOriginalMessage()));
+                  + withoutQuotations(e.getOriginalMessage())));
     } catch (IOException e) {
       throw new ConfigException(List.of(file + " cannot be read: " + e.getMessage()));
     }
     return tree;
+  }
+
+  /** The parser quotes the lines that it stumbles over, indented; a secret may be on them. */
+  private static String withoutQuotations(String message) {
+    return message
+        .lines()
+        .filter(line -> !line.isBlank() && !line.startsWith(" "))
+        .collect(Collectors.joining(", "));
   }
 
   private void flatten(String prefix, JsonNode node) {
@@ -170,7 +181,12 @@ final class ConfigTree {
 
   /** A list's values; empty if there are none. */
   List<String> list(String key) {
-    String value = text(key, "");
+    return list(key, "");
+  }
+
+  /** A list's values; otherwise those in a text, separated by commas. */
+  List<String> list(String key, String otherwise) {
+    String value = text(key, otherwise);
     return value.isBlank() ? List.of() : List.of(value.split("\\s*,\\s*"));
   }
 
@@ -189,7 +205,7 @@ final class ConfigTree {
 
   /** Notes that a value is wrong. */
   void mistake(String key, @Nullable String value, String accepted) {
-    mistakes.add(key + ": '" + (secrets.contains(key) ? "****" : value) + "' is not " + accepted);
+    mistakes.add(key + ": '" + (isSecret(key) ? "****" : value) + "' is not " + accepted);
   }
 
   /** Notes that a section as a whole is wrong. */
@@ -197,9 +213,10 @@ final class ConfigTree {
     mistakes.add(section + ": " + message);
   }
 
-  /** The keys whose values came from files. */
-  Set<String> secrets() {
-    return secrets;
+  /** Whether a key's value is nobody's business: it came from a file, or has such a name. */
+  boolean isSecret(String key) {
+    return secrets.contains(key)
+        || KafkaSettings.isSecret(key.startsWith(CLIENTS) ? key.substring(CLIENTS.length()) : key);
   }
 
   /** The keys asked for so far. */

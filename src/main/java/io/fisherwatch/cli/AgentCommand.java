@@ -10,12 +10,16 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** The sidecar. */
 @Command(name = "agent", description = "Watches the training jobs that publish to a Kafka topic.")
 final class AgentCommand implements Callable<Integer> {
+
+  private static final Logger LOG = LoggerFactory.getLogger(AgentCommand.class);
 
   @Option(
       names = "--config",
@@ -32,12 +36,15 @@ final class AgentCommand implements Callable<Integer> {
     } catch (ConfigException e) {
       throw new UsageException(e.getMessage());
     }
+    Logging logging = Logging.apply(loaded.logging());
     AtomicReference<@Nullable Agent> started = new AtomicReference<>();
     // closed last: the JVM waits until the agent has let go of everything
-    try (Interruption interruption = Interruption.onShutdown(() -> stop(started.get()));
+    try (Interruption interruption =
+            Interruption.onShutdown(() -> stop(started.get()), loaded.shutdownTimeout());
+        LevelWatch watch = LevelWatch.start(config, System.getenv(), loaded, logging);
         Agent agent = Agent.start(loaded)) {
       started.set(agent);
-      System.err.printf("live page: http://%s:%d/%n", loaded.web().host(), agent.port());
+      LOG.info("live page: {}://{}:{}/", loaded.web().scheme(), loaded.web().host(), agent.port());
       agent.run();
     }
     return 0;

@@ -14,14 +14,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "config",
     description = "Looks at configurations.",
-    subcommands = ConfigCommand.Check.class)
+    subcommands = {ConfigCommand.Check.class, HashSecretCommand.class})
 final class ConfigCommand implements Runnable {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "'check' is missing");
+    throw new ParameterException(spec.commandLine(), "'check' or 'hash-secret' is missing");
   }
 
   /** Reads and validates a configuration, and prints it with its defaults. */

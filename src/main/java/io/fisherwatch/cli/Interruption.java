@@ -1,26 +1,27 @@
 package io.fisherwatch.cli;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Turns SIGTERM and Ctrl-C into an interruption of the thread that made it, and holds the JVM until
- * that thread has cleaned up, 10 seconds at most.
+ * that thread has cleaned up, within bounds.
  */
 final class Interruption implements AutoCloseable {
 
-  private static final long PATIENCE_SECONDS = 25;
+  private static final Duration PATIENCE = Duration.ofSeconds(25);
 
   private final CountDownLatch done = new CountDownLatch(1);
   private final Thread hook;
 
-  private Interruption(Runnable stop) {
+  private Interruption(Runnable stop, Duration patience) {
     this.hook =
         new Thread(
             () -> {
               stop.run();
               try {
-                done.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+                done.await(patience.toMillis(), TimeUnit.MILLISECONDS);
               } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
               }
@@ -31,12 +32,12 @@ final class Interruption implements AutoCloseable {
   /** Interrupts the calling thread on shutdown. */
   static Interruption onShutdown() {
     Thread caller = Thread.currentThread();
-    return onShutdown(caller::interrupt);
+    return onShutdown(caller::interrupt, PATIENCE);
   }
 
-  /** Runs something on shutdown, and waits for {@link #close()}. */
-  static Interruption onShutdown(Runnable stop) {
-    Interruption interruption = new Interruption(stop);
+  /** Runs something on shutdown, and then waits so long at most for {@link #close()}. */
+  static Interruption onShutdown(Runnable stop, Duration patience) {
+    Interruption interruption = new Interruption(stop, patience);
     Runtime.getRuntime().addShutdownHook(interruption.hook);
     return interruption;
   }

@@ -7,7 +7,6 @@ import io.fisherwatch.kafka.KafkaEventSink;
 import io.fisherwatch.kafka.KafkaSettings;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.RunSnapshot;
-import io.fisherwatch.web.WebSettings;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -72,13 +71,15 @@ public final class Demo {
               config.device(),
               config.threads(),
               config.estimate(),
-              new WebSettings(config.web().host(), port),
+              config.web().withPort(port),
               config.historyPoints(),
               config.endedRetention(),
               config.maxSeries(),
               config.residentModels(),
               new AgentConfig.StateConfig(
-                  Optional.of(folder.resolve("agent")), config.state().interval()));
+                  Optional.of(folder.resolve("agent")), config.state().interval()),
+              config.logging(),
+              config.shutdownTimeout());
       try (Agent agent = Agent.start(wired)) {
         progress.printf("live page:  http://localhost:%d/%n", agent.port());
         progress.printf("metrics:    http://localhost:%d/metrics%n", agent.port());

@@ -1,8 +1,11 @@
 package io.fisherwatch.kafka;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -13,6 +16,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.SaslConfigs;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -33,6 +37,12 @@ final class Clients {
   private static final String UNRESOLVED = "No resolvable bootstrap urls";
   private static final String GROUP_PROTOCOL = ConsumerConfig.GROUP_PROTOCOL_CONFIG;
 
+  private static final String ALLOWED_URLS = "org.apache.kafka.sasl.oauthbearer.allowed.urls";
+  private static final List<String> TOKEN_URLS =
+      List.of(
+          SaslConfigs.SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL,
+          SaslConfigs.SASL_OAUTHBEARER_JWKS_ENDPOINT_URL);
+
   private Clients() {}
 
   /**
@@ -40,6 +50,7 @@ final class Clients {
    * gone is an exception, to be dealt with aloud.
    */
   static Consumer<byte[], byte[]> consumer(KafkaSettings settings) {
+    allowTokenEndpoints(settings);
     Map<String, Object> properties = new HashMap<>();
     properties.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCH_BYTES);
     properties.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCH_BYTES);
@@ -62,6 +73,7 @@ final class Clients {
 
   /** A producer that neither loses nor repeats nor reorders, as far as Kafka can. */
   static Producer<byte[], byte[]> producer(KafkaSettings settings, Map<String, Object> defaults) {
+    allowTokenEndpoints(settings);
     Map<String, Object> properties = new HashMap<>();
     properties.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, LARGEST_RECORD);
     properties.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 2L * LARGEST_RECORD);
@@ -79,6 +91,7 @@ final class Clients {
 
   /** A client that asks about topics. */
   static Admin admin(KafkaSettings settings) {
+    allowTokenEndpoints(settings);
     Map<String, Object> properties = new HashMap<>();
     Set<String> own = AdminClientConfig.configNames();
     settings
@@ -91,6 +104,25 @@ final class Clients {
             });
     properties.put(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, settings.bootstrapServers());
     return Admin.create(properties);
+  }
+
+  /**
+   * Kafka's clients ask no address for tokens that a property of the JVM does not name, lest
+   * strangers configure them. Here who writes the configuration is who starts the JVM.
+   */
+  private static void allowTokenEndpoints(KafkaSettings settings) {
+    if (System.getProperty(ALLOWED_URLS) != null) {
+      return;
+    }
+    String urls =
+        TOKEN_URLS.stream()
+            .map(settings.properties()::get)
+            .filter(Objects::nonNull)
+            .distinct()
+            .collect(Collectors.joining(","));
+    if (!urls.isEmpty()) {
+      System.setProperty(ALLOWED_URLS, urls);
+    }
   }
 
   /** Whether a client could not be made because no broker's name has an address, for now. */

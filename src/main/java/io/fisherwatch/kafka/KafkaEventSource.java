@@ -3,6 +3,7 @@ package io.fisherwatch.kafka;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.EventSource;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -20,11 +21,17 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KafkaEventSource implements EventSource {
 
-  private static final long STOP_SECONDS = 25;
+  /** For the event in hand, where nobody says otherwise. */
+  private static final Duration PATIENCE = Duration.ofSeconds(6);
+
+  /** What stopping takes besides, at most: a last commit, a last state, a farewell. */
+  private static final Duration REST = Duration.ofSeconds(19);
+
   private static final long JOIN_MILLIS = 500;
   private static final long STEP_MILLIS = 100;
 
   private final KafkaSettings settings;
+  private final Duration patience;
   private final SourceHealth health;
   private final AtomicBoolean started = new AtomicBoolean();
   private final AtomicBoolean stopping = new AtomicBoolean();
@@ -34,7 +41,17 @@ public final class KafkaEventSource implements EventSource {
 
   /** A source that connects when it runs. */
   public KafkaEventSource(KafkaSettings settings) {
+    this(settings, PATIENCE);
+  }
+
+  /**
+   * A source that connects when it runs.
+   *
+   * @param patience how long the event in hand may still take when the source is to stop
+   */
+  public KafkaEventSource(KafkaSettings settings, Duration patience) {
     this.settings = settings;
+    this.patience = patience;
     this.health = new SourceHealth(settings);
   }
 
@@ -64,15 +81,21 @@ public final class KafkaEventSource implements EventSource {
     }
   }
 
-  /** Consumes until it is to stop; false if that needs new clients, or addresses for names. */
+  /** Consumes until it is to stop; false if that needs new clients, names or tokens. */
   private boolean consumed(EventHandler handler, EventListener listener) {
     try {
       return consume(handler, listener);
     } catch (KafkaException e) {
-      if (!Clients.isUnresolved(e)) {
-        throw e;
+      if (Clients.isUnresolved(e)) {
+        health.fails("none of " + settings.bootstrapServers() + " has an address");
+      } else if (Refusals.isLoginFailure(e)) {
+        health.fails(
+            "there is nothing to log in to Kafka with; correct sasl.* in kafka.properties, or what"
+                + " it points to: "
+                + Refusals.chain(e));
+      } else {
+        throw new KafkaException("kafka.properties cannot be used: " + Refusals.chain(e), e);
       }
-      health.fails("none of " + settings.bootstrapServers() + " has an address");
       return false;
     }
   }
@@ -89,7 +112,7 @@ public final class KafkaEventSource implements EventSource {
       thread.start();
       try {
         done = loop.run();
-        loop.finish(work, thread);
+        loop.finish(work, thread, patience);
       } finally {
         queue.close();
         work.giveUp();
@@ -116,14 +139,16 @@ public final class KafkaEventSource implements EventSource {
   @Override
   public void stop() {
     stopping.set(true);
+    health.stopping();
     Thread current = Thread.currentThread();
     if (!started.get() || current.equals(poller) || current.equals(worker)) {
       return;
     }
     try {
-      if (!ended.await(STOP_SECONDS, TimeUnit.SECONDS)) {
+      long most = patience.plus(REST).toSeconds();
+      if (!ended.await(most, TimeUnit.SECONDS)) {
         throw new IllegalStateException(
-            "the source did not stop within " + STOP_SECONDS + " s; status: " + status());
+            "the source did not stop within " + most + " s; status: " + status());
       }
     } catch (InterruptedException e) {
       current.interrupt();

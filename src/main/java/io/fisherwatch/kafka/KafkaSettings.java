@@ -4,8 +4,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigDef;
 
 /**
  * Where the events are.
@@ -39,6 +41,12 @@ public record KafkaSettings(
           ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
           ProducerConfig.TRANSACTIONAL_ID_CONFIG);
 
+  /** Names that give a secret away, in properties that Kafka itself does not know. */
+  private static final Pattern SECRET_NAME =
+      Pattern.compile(
+          "password|passphrase|secret|token(?!\\.endpoint)|jaas|credential|ssl\\.[a-z]+\\.key$",
+          Pattern.CASE_INSENSITIVE);
+
   /** Copies the properties and checks that none undermines what the source promises. */
   public KafkaSettings {
     properties = Map.copyOf(properties);
@@ -56,6 +64,15 @@ public record KafkaSettings(
       throw new IllegalArgumentException(
           "properties has " + refused + ", which Fisherwatch sets itself");
     }
+  }
+
+  /** Whether a property's value is nobody's business, by Kafka's own account or by its name. */
+  public static boolean isSecret(String property) {
+    ConfigDef.ConfigKey known = ConsumerConfig.configDef().configKeys().get(property);
+    if (known != null && known.type() == ConfigDef.Type.PASSWORD) {
+      return true;
+    }
+    return SECRET_NAME.matcher(property).find();
   }
 
   /** Without the properties' values, which may be secrets. */

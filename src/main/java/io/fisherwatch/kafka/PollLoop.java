@@ -43,9 +43,6 @@ final class PollLoop implements AutoCloseable {
   /** Times that an unreadable record is asked for before it is given up. */
   private static final int MOST_READINGS = 3;
 
-  /** Together with the commit and the leave-taking less than the 10 s that stopping may take. */
-  private static final Duration LAST_RECORD = Duration.ofSeconds(6);
-
   private static final Duration LAST_COMMIT = Duration.ofSeconds(1);
   private static final Duration GOODBYE = Duration.ofSeconds(1);
 
@@ -108,13 +105,13 @@ final class PollLoop implements AutoCloseable {
     return true;
   }
 
-  /** Waits for the record in hand, within bounds, and commits. */
-  void finish(RecordWorker work, Thread worker) {
+  /** Waits for the record in hand, but not for ever, and commits. */
+  void finish(RecordWorker work, Thread worker, Duration patience) {
     queue.close();
     assignments.hurry();
     try {
-      if (!awaitIdle()) {
-        LOG.warn("the event in hand takes longer than {} s: given up", LAST_RECORD.toSeconds());
+      if (!awaitIdle(patience)) {
+        LOG.warn("the event in hand takes longer than {} s: given up", patience.toSeconds());
         work.giveUp();
         worker.interrupt();
       }
@@ -278,8 +275,8 @@ final class PollLoop implements AutoCloseable {
     }
   }
 
-  private boolean awaitIdle() throws InterruptedException {
-    for (long waited = 0; waited < LAST_RECORD.toMillis(); waited += STEP.toMillis()) {
+  private boolean awaitIdle(Duration patience) throws InterruptedException {
+    for (long waited = 0; waited < patience.toMillis(); waited += STEP.toMillis()) {
       if (queue.awaitIdle(STEP)) {
         return true;
       }

@@ -17,6 +17,7 @@ import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 
 /**
  * The thread that works: takes one record after the other through the codec to the handler, or to
@@ -56,7 +57,7 @@ final class RecordWorker implements Runnable {
         WorkQueue.Work work = queue.take(IDLE);
         if (work == null) {
           listener.idle();
-        } else if (process(work)) {
+        } else if (processMarked(work)) {
           queue.processed(work);
         } else {
           queue.abandoned();
@@ -76,6 +77,16 @@ final class RecordWorker implements Runnable {
     givenUp = true;
   }
 
+  /** Marks what is logged meanwhile with the event's run and step. */
+  private boolean processMarked(WorkQueue.Work work) throws InterruptedException {
+    try {
+      return process(work);
+    } finally {
+      MDC.remove("run");
+      MDC.remove("step");
+    }
+  }
+
   private boolean process(WorkQueue.Work work) throws InterruptedException {
     ConsumerRecord<byte[], byte[]> record = work.record();
     long start = nanoTime.getAsLong();
@@ -85,6 +96,8 @@ final class RecordWorker implements Runnable {
     try {
       checkReadable(record);
       TrainingEvent event = CloudEventCodec.decode(message);
+      MDC.put("run", event.run());
+      MDC.put("step", Long.toString(event.step()));
       type = EventType.of(event);
       ending =
           Disposition.of(

@@ -1,26 +1,33 @@
 package io.fisherwatch.kafka;
 
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.errors.ApiException;
-import org.apache.kafka.common.errors.AuthenticationException;
-import org.apache.kafka.common.errors.AuthorizationException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How the source gets on, in words, and logged once per change: what a broker that is away for an
- * hour says is one line, not one per attempt. For any thread.
+ * How the source gets on, in words, and each logged once and every ten minutes: what a broker that
+ * is away for an hour says is a few lines, not one per attempt. For any thread.
  */
 final class SourceHealth {
 
   private static final Logger LOG = LoggerFactory.getLogger(SourceHealth.class);
 
+  /** After which trouble that lasts is said again. */
+  private static final long REMIND_NANOS = TimeUnit.MINUTES.toNanos(10);
+
   private final KafkaSettings settings;
   private boolean connected;
   private boolean joined;
+  private boolean stopping;
   private boolean stopped;
   private int partitions;
+  private final Set<String> said = new HashSet<>();
+  private long lastSaid = System.nanoTime();
   private @Nullable String trouble;
   private @Nullable String deadLetterTrouble;
   private @Nullable String gap;
@@ -30,13 +37,20 @@ final class SourceHealth {
   }
 
   synchronized boolean ready() {
-    return connected && joined && !stopped && trouble == null && deadLetterTrouble == null;
+    return connected
+        && joined
+        && !stopping
+        && !stopped
+        && trouble == null
+        && deadLetterTrouble == null;
   }
 
   synchronized String status() {
     String state;
     if (stopped) {
       state = "stopped";
+    } else if (stopping) {
+      state = "stopping: the event in hand is finished, its state written, the group left";
     } else if (trouble != null) {
       state = trouble;
     } else if (deadLetterTrouble != null) {
@@ -56,6 +70,7 @@ final class SourceHealth {
       LOG.info("Kafka at {} answers", settings.bootstrapServers());
     }
     trouble = null;
+    said.clear();
     connected = true;
     joined = isMember;
     partitions = ownedPartitions;
@@ -83,20 +98,17 @@ final class SourceHealth {
 
   /** The broker answers, and says no. */
   synchronized void refused(ApiException e) {
-    String why =
-        e instanceof AuthenticationException
-            ? " refuses our credentials; correct security.protocol, sasl.* or ssl.* in"
-                + " kafka.properties: "
-            : e instanceof AuthorizationException
-                ? " does not allow us what we need; grant our user Read on the topic and the group: "
-                : " refuses to serve us: ";
-    fails("Kafka at " + settings.bootstrapServers() + why + e);
+    fails(Refusals.of(settings, e));
   }
 
   /** A failure that may pass: the source tries again. */
   synchronized void fails(String what) {
-    if (trouble == null) {
+    long now = System.nanoTime();
+    // what follows the colon may change from attempt to attempt
+    boolean isNew = said.add(what.replaceFirst(": .*", ""));
+    if (isNew || now - lastSaid > REMIND_NANOS) {
       LOG.warn("{}; trying again until it works", what);
+      lastSaid = now;
     }
     trouble = what;
     connected = false;
@@ -126,6 +138,11 @@ final class SourceHealth {
   /** The last gap, if there was one. */
   synchronized Optional<String> gap() {
     return Optional.ofNullable(gap);
+  }
+
+  /** Nothing is fetched any more. */
+  synchronized void stopping() {
+    stopping = true;
   }
 
   synchronized void stopped() {

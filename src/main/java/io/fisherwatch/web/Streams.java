@@ -6,18 +6,23 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 
 /** The streams that are open. */
 final class Streams {
 
-  /** Streams held open at once, so that they leave threads for scrapes. */
-  private static final int MOST = 48;
-
   private final SnapshotBoard board;
+  private final int most;
+  private final Semaphore free;
   private final Set<SnapshotStream> open = ConcurrentHashMap.newKeySet();
 
-  Streams(SnapshotBoard board) {
+  /**
+   * @param most streams that are open at once
+   */
+  Streams(SnapshotBoard board, int most) {
     this.board = board;
+    this.most = most;
+    this.free = new Semaphore(most);
   }
 
   /**
@@ -26,8 +31,8 @@ final class Streams {
    * @param run the only run whose layers are told of; all runs' if empty
    */
   void serve(HttpExchange exchange, Optional<String> run) throws IOException {
-    if (open.size() >= MOST) {
-      Responses.problem(exchange, 503, "Service Unavailable", MOST + " streams are open already");
+    if (!free.tryAcquire()) {
+      Responses.problem(exchange, 503, "Service Unavailable", most + " streams are open already");
       return;
     }
     SnapshotStream stream = new SnapshotStream(run);
@@ -36,6 +41,7 @@ final class Streams {
       stream.serve(exchange, board);
     } finally {
       open.remove(stream);
+      free.release();
     }
   }
 

@@ -8,14 +8,12 @@ import io.fisherwatch.snapshot.DiagonalSource;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,26 +22,24 @@ public final class WebServer implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(WebServer.class);
 
-  /** Connections served at once; more are closed. */
-  private static final int MOST_CONNECTIONS = 64;
-
   private final HttpServer server;
   private final ExecutorService threads;
   private final Api api;
   private final Streams streams;
   private final Readiness readiness;
   private final HttpHandler metrics;
-  private final boolean loopback;
+  private final Gate gate;
 
   private WebServer(
       HttpServer server,
-      boolean loopback,
+      WebSettings settings,
+      Gate gate,
       Api api,
       Streams streams,
       HttpHandler metrics,
       Readiness readiness) {
     this.server = server;
-    this.loopback = loopback;
+    this.gate = gate;
     this.api = api;
     this.streams = streams;
     this.metrics = metrics;
@@ -51,7 +47,7 @@ public final class WebServer implements AutoCloseable {
     this.threads =
         new ThreadPoolExecutor(
             2,
-            MOST_CONNECTIONS,
+            Math.max(2, settings.limits().connections()),
             30,
             TimeUnit.SECONDS,
             new SynchronousQueue<>(),
@@ -68,7 +64,7 @@ public final class WebServer implements AutoCloseable {
    * @param diagonals streams the running diagonals
    * @param metrics answers scrapes
    * @param activity what the agent has done so far
-   * @throws IOException if the port cannot be had
+   * @throws IOException if the port cannot be had, or its certificate cannot be used
    */
   public static WebServer start(
       WebSettings settings,
@@ -79,24 +75,12 @@ public final class WebServer implements AutoCloseable {
       Supplier<AgentActivity> activity)
       throws IOException {
     InetAddress address = InetAddress.getByName(settings.host());
-    HttpServer server;
-    try {
-      server = HttpServer.create(new InetSocketAddress(address, settings.port()), 64);
-    } catch (IOException e) {
-      throw new IOException(
-          "cannot listen on "
-              + settings.host()
-              + ":"
-              + settings.port()
-              + " ("
-              + e.getMessage()
-              + "); choose another port, or 0 for a free one",
-          e);
-    }
-    Streams streams = new Streams(board);
+    HttpServer server = Listener.open(settings, address);
+    Listener.warn(settings, address);
+    Streams streams = new Streams(board, settings.limits().streams());
     Api api = new Api(board, diagonals, readiness, activity, streams);
-    WebServer web =
-        new WebServer(server, address.isLoopbackAddress(), api, streams, metrics, readiness);
+    Gate gate = new Gate(settings, address.isLoopbackAddress(), System::nanoTime);
+    WebServer web = new WebServer(server, settings, gate, api, streams, metrics, readiness);
     server.setExecutor(web.threads);
     server.createContext("/", web::serve);
     server.start();
@@ -111,14 +95,7 @@ public final class WebServer implements AutoCloseable {
   private void serve(HttpExchange exchange) throws IOException {
     try (exchange) {
       Responses.secure(exchange);
-      String method = exchange.getRequestMethod();
-      if (loopback && !isLocalName(exchange.getRequestHeaders().getFirst("Host"))) {
-        Responses.problem(
-            exchange, 403, "Forbidden", "the Host header names another machine than this one");
-      } else if (!method.equals("GET") && !method.equals("HEAD")) {
-        exchange.getResponseHeaders().set("Allow", "GET, HEAD");
-        Responses.problem(exchange, 405, "Method Not Allowed", "only GET and HEAD are served");
-      } else {
+      if (gate.admits(exchange)) {
         route(exchange, exchange.getRequestURI().getPath());
       }
     } catch (IOException e) {
@@ -149,15 +126,6 @@ public final class WebServer implements AutoCloseable {
     Optional<String> reason = readiness.notReadyReason();
     String ok = readiness.warning().map(warning -> "ok, but " + warning).orElse("ok");
     Responses.text(exchange, reason.isEmpty() ? 200 : 503, reason.orElse(ok));
-  }
-
-  /** A page elsewhere whose name was made to point here sends its own name: it is not for us. */
-  private static boolean isLocalName(@Nullable String host) {
-    if (host == null) {
-      return false;
-    }
-    String name = host.replaceFirst(":\\d+$", "");
-    return name.equals("localhost") || name.equals("127.0.0.1") || name.equals("[::1]");
   }
 
   @Override

@@ -83,7 +83,9 @@ class AgentIT {
                 20_000,
                 4,
                 new AgentConfig.StateConfig(
-                    Optional.of(folder.resolve("state")), Duration.ofMillis(100))));
+                    Optional.of(folder.resolve("state")), Duration.ofMillis(100)),
+                defaults.logging(),
+                defaults.shutdownTimeout()));
     running = new Thread(agent::run, "agent");
     running.start();
   }

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -68,6 +69,11 @@ final class AgentProcess implements AutoCloseable {
     new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
   }
 
+  /** Writes its configuration anew, while it runs. */
+  void reconfigure(UnaryOperator<String> change) throws IOException {
+    Files.writeString(config, change.apply(Files.readString(config)));
+  }
+
   boolean isAlive() {
     return process != null && process.isAlive();
   }
@@ -78,6 +84,16 @@ final class AgentProcess implements AutoCloseable {
 
   String log() throws IOException {
     return Files.readString(log);
+  }
+
+  /** Waits until its log tells of something. */
+  void awaitLog(String part) throws IOException, InterruptedException {
+    for (int i = 0; i < 6_000 && !log().contains(part); i++) {
+      Thread.sleep(20);
+    }
+    if (!log().contains(part)) {
+      throw new AssertionError("the log does not tell of '" + part + "': " + log());
+    }
   }
 
   /** Ended events by outcome, or all; 0 while nobody answers. */

@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.fisherwatch.web.Access;
+import io.fisherwatch.web.SecretHash;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -108,5 +111,113 @@ class ConfigLoaderTest {
         .doesNotContain("very secret")
         .doesNotContain("plain")
         .contains("seen");
+  }
+
+  @Test
+  void secrets_thatAreWrong_areNotRepeated() throws Exception {
+    Path bad =
+        file(
+            """
+            kafka:
+              properties:
+                acks: distinctive-acks
+                sasl.jaas.config: distinctive-jaas
+            web:
+              auth:
+                user: ada
+                passwordHash: distinctive-password
+                tokenHash: distinctive-token
+            """);
+    ConfigException e =
+        catchThrowableOfType(ConfigException.class, () -> ConfigLoader.load(bad, Map.of()));
+    assertThat(e.getMessage())
+        .contains("web.auth.passwordHash", "web.auth.tokenHash", "hash-secret", "[acks]")
+        .doesNotContain("distinctive");
+  }
+
+  @Test
+  void yaml_broken_isPlacedButNotRepeated() throws Exception {
+    for (String yaml :
+        new String[] {
+          "kafka:\n  password: 'distinctive\n  b: c\n",
+          "kafka: {password: distinctive\n",
+          "password: distinctive: again\n",
+          "password: @distinctive\n",
+          "distinctive\n",
+          "\tpassword: distinctive\n"
+        }) {
+      Path bad = file(yaml);
+      assertThat(
+              catchThrowableOfType(ConfigException.class, () -> ConfigLoader.load(bad, Map.of())))
+          .as(yaml)
+          .hasMessageContaining("agent.yaml")
+          .extracting(Throwable::getMessage)
+          .asString()
+          .doesNotContain("distinctive: ", "distinctive\n", "'distinctive", "@distinctive");
+    }
+  }
+
+  @Test
+  void web_halfSetUp_isAMistake() throws Exception {
+    Path bad =
+        file(
+            """
+            web:
+              auth:
+                user: ada
+                openPaths: [metrics]
+              tls:
+                key: /key.pem
+              maxConnections: 10
+              maxStreams: 9
+            """);
+    assertThat(
+            catchThrowableOfType(ConfigException.class, () -> ConfigLoader.load(bad, Map.of()))
+                .mistakes())
+        .hasSize(4)
+        .anyMatch(line -> line.contains("user and passwordHash go together"))
+        .anyMatch(line -> line.contains("certificate and key go together"))
+        .anyMatch(line -> line.startsWith("web.auth.openPaths: 'metrics'"))
+        .anyMatch(line -> line.startsWith("web.maxStreams: '9'"));
+  }
+
+  @Test
+  void web_restricted_isReadAndPrintedWithoutItsHashes() throws Exception {
+    SecretHash hash =
+        SecretHash.parse("pbkdf2-sha256:100000:" + "A".repeat(22) + ":" + "B".repeat(43));
+    Path config =
+        file(
+            """
+            web:
+              names: [Fisher.example]
+              auth:
+                user: ada
+                passwordHash: HASH
+                openPaths: []
+              tls:
+                certificate: /cert.pem
+                key: /key.pem
+            logging:
+              format: json
+              levels:
+                io.fisherwatch.kafka: debug
+            shutdown:
+              timeout: 90s
+            """
+                .replace("HASH", hash.text()));
+    AgentConfig read = ConfigLoader.load(config, Map.of());
+    assertThat(read.web().names()).containsExactly("fisher.example");
+    assertThat(read.web().access())
+        .isEqualTo(
+            new Access(Optional.of(new Access.User("ada", hash)), Optional.empty(), Set.of()));
+    assertThat(read.web().scheme()).isEqualTo("https");
+    assertThat(read.logging())
+        .isEqualTo(
+            new LoggingConfig(LoggingConfig.Format.JSON, Map.of("io.fisherwatch.kafka", "DEBUG")));
+    assertThat(read.shutdownTimeout()).hasSeconds(90);
+    assertThat(read.toString()).doesNotContain(hash.hash());
+    assertThat(ConfigLoader.print(config, Map.of()))
+        .contains("auth.passwordHash: '****'", "auth.tokenHash: none", "tls.key: /key.pem")
+        .doesNotContain(hash.hash());
   }
 }

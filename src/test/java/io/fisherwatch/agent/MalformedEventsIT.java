@@ -67,7 +67,9 @@ class MalformedEventsIT {
               Duration.ofHours(1),
               20_000,
               4,
-              new AgentConfig.StateConfig(Optional.empty(), Duration.ofHours(1)));
+              new AgentConfig.StateConfig(Optional.empty(), Duration.ofHours(1)),
+              defaults.logging(),
+              defaults.shutdownTimeout());
       try (Agent agent = Agent.start(config);
           KafkaEventSink sink = new KafkaEventSink(kafka)) {
         Thread running = new Thread(agent::run, "agent");

@@ -2,7 +2,10 @@ package io.fisherwatch.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fisherwatch.web.SecretHash;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
@@ -49,5 +52,26 @@ class MainTest {
   @Test
   void configuration_reference_isPrinted() {
     assertThat(run("config", "check", "config/agent.yaml").code()).isZero();
+  }
+
+  @Test
+  void hashSecret_ofALine_isWhatTheConfigurationTakes() {
+    InputStream before = System.in;
+    PrintStream out = System.out;
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    try {
+      System.setIn(new ByteArrayInputStream("correct horse\n".getBytes(StandardCharsets.UTF_8)));
+      System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+      assertThat(run("config", "hash-secret").code()).isZero();
+      System.setIn(new ByteArrayInputStream("short\n".getBytes(StandardCharsets.UTF_8)));
+      assertThat(run("config", "hash-secret"))
+          .matches(answer -> answer.code() == 2 && !answer.err().contains("short"));
+    } finally {
+      System.setIn(before);
+      System.setOut(out);
+    }
+    String text = printed.toString(StandardCharsets.UTF_8).strip();
+    assertThat(SecretHash.parse(text).iterations()).isEqualTo(SecretHash.ITERATIONS);
+    assertThat(text).doesNotContain("horse");
   }
 }
