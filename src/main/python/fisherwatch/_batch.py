@@ -78,8 +78,8 @@ def named(model: nn.Module, inputs: Any, labels: Tensor | None, pick: InputsPick
         tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise BatchError(
-                f"inputs holds {', '.join(type(t).__name__ for t in tensors)}; it should be a tensor, a tuple of tensors "
-                "or a dict of them, or pick them with inputs=lambda batch: …"
+                f"inputs holds {', '.join(type(t).__name__ for t in tensors)}; it should be a tensor, a tuple of "
+                "tensors or a dict of them, or pick them with inputs=lambda batch: …"
             )
         free = [name for name in arguments if name != LABELS]
         names = list(pick) if pick is not None else free[: len(tensors)]

@@ -52,4 +52,4 @@ def write(tensors: Mapping[str, Tensor], sink: Sink) -> None:
     for name in order:
         if tensors[name].numel():
             flat = tensors[name].contiguous().reshape(-1)
-            sink.write(memoryview(flat.view(torch.uint8).numpy()))
+            sink.write(memoryview(flat.view(torch.uint8).numpy().data))
