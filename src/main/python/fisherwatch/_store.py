@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Store:
         for part in self.folder.glob(".*.part"):  # of a process that was killed
             with contextlib.suppress(OSError):
                 if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
-                    part.unlink()
+                    shutil.rmtree(part) if part.is_dir() else part.unlink()
 
     def write(self, name: str, content: Callable[[Sink], None]) -> StoredFile:
         """Writes a file of this name: hashed on the way, on the disk when this returns."""
@@ -76,8 +77,13 @@ class Store:
             part.unlink(missing_ok=True)
 
     def add_graph(self, save: Callable[[str], None]) -> StoredFile:
-        """Keeps a graph, named after its digest. TorchScript wants a path, so it is hashed afterwards."""
-        part = self._part("graph.pt")
+        """Keeps a graph, named after its digest. TorchScript wants a path, so it is hashed afterwards.
+
+        It also names the archive's folder after the file, and the agent takes plain names only: hence a folder.
+        """
+        folder = self._part("graph")
+        folder.mkdir()
+        part = folder / "graph.pt"
         try:
             save(str(part))
             digest = hashlib.sha256()
@@ -88,7 +94,7 @@ class Store:
             sha256 = digest.hexdigest()
             return self._place(part, f"graph-{sha256[:12]}.pt", sha256)
         finally:
-            part.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def prune_below(self, step: int, newest: Path) -> int:
         """Removes what belongs to earlier steps, the newest file never; returns how many files went."""

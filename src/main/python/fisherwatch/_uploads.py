@@ -38,11 +38,12 @@ class Uploads:
 
     def checkpoint(self, step: int, copy: HostCopy, graph: Graph) -> Path | None:
         """Writes weights and publishes them; returns the file, or None if the broker has been away for too long."""
+        self._publisher.poll()
         if self._publisher.checkpoints_waiting >= self._options.keep:
             # Their files would have to go before the broker, and so the agent, hears of them.
             self._ledger.drop("kafka-behind", f"{self._options.keep} checkpoints wait for Kafka: others are dropped")
             return None
-        if self._graph is None:
+        if self._graph is None or not self._graph.path.exists():
             self._graph = self._store.add_graph(graph.save)
         tensors = {name: tensor for name, tensor in copy.wait().items() if name in graph.names}
         weights = self._store.write(f"step-{step}.safetensors", partial(write, tensors))
