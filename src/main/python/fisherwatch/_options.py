@@ -101,6 +101,12 @@ class Options:
                 raise TypeError(f"fisherwatch.watch has no option {name!r}; {hint}")
         return cls(run=run, store=Path(store), **options)
 
+    @classmethod
+    def check(cls, run: str, store: str | os.PathLike[str], options: Mapping[str, Any]) -> None:
+        """Refuses what :meth:`of` would; for callbacks, which attach later."""
+        own = ("graph", "example_inputs")
+        cls.of(run, store, {name: value for name, value in options.items() if name not in own})
+
 
 def _at_least(name: str, value: int, least: int) -> None:
     if not isinstance(value, int) or value < least:

@@ -166,7 +166,7 @@ def test_every_nth_batch_and_a_sample_of_it(attach: Any, producer: Any, model: n
         drawn.append([safetensors.torch.load(r["value"]) for r in batches])
     for batch, again in zip(*drawn):
         assert batch["features"].shape == (2, 6) and torch.equal(batch["features"], again["features"])
-        rows = [int((FEATURES == row).all(1).nonzero()) for row in batch["features"]]
+        rows = [int((row == FEATURES).all(1).nonzero()) for row in batch["features"]]
         assert rows[0] < rows[1] and batch["labels"].tolist() == LABELS[rows].tolist()
     assert any(not torch.equal(drawn[0][0]["features"], b["features"]) for b in drawn[0][1:])
 
