@@ -69,7 +69,8 @@ def named(model: nn.Module, inputs: Any, labels: Tensor | None, pick: InputsPick
             extra[mask] = given[mask]
         wanted = list(pick) if pick is not None else [name for name in arguments if name in given]
         if pick is None and anything:
-            wanted += [name for name in given if name not in wanted]
+            # Hugging Face's Trainer adds counts, which are no inputs.
+            wanted += [name for name, tensor in given.items() if name not in wanted and tensor.dim() > 0]
         missing = [name for name in wanted if name not in given]
         if missing:
             raise BatchError(f"the batch has no {', '.join(missing)}; it has {', '.join(given) or 'no tensor'}")

@@ -293,3 +293,12 @@ def test_a_script_is_taken_as_it_is(tmp_path: Path) -> None:
     graph = load(fisherwatch.export(model, X), tmp_path)
     torch.testing.assert_close(graph(X[:4]), model(X[:4]))
     assert model.training
+
+
+def test_numbers_among_the_batch_are_no_inputs_of_a_model_that_takes_anything() -> None:
+    class Anything(Two):
+        def forward(self, left: torch.Tensor, **others: torch.Tensor) -> torch.Tensor:
+            return self.layer(left - 2 * others["right"])
+
+    graph = fisherwatch.export(Anything(), {"right": X, "left": X, "num_items_in_batch": torch.tensor(5)})
+    assert graph.call.names == ("left", "right")
