@@ -83,6 +83,9 @@ class Mlp(nn.Module):
         return self.head(torch.tanh(self.body(features)))
 
 
+torch.set_num_threads(1)  # models are tiny, and machines busy
+
+
 @pytest.fixture
 def model() -> nn.Module:
     torch.manual_seed(1)
