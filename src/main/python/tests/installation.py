@@ -46,12 +46,13 @@ class Installation:
         needed("java", shutil.which("java"))
         new = cls(folder)
         new.store.mkdir()
-        # decay 0: what the agent shows is of the latest checkpoint and the batches behind it, and of nothing before
+        # decay 0: what the agent shows is of the latest checkpoint and the batches behind it, and of nothing before;
+        # micro-batches of one: with few classes its probes have next to no noise, so that a test can be strict
         (folder / "agent.yaml").write_text(
             f"kafka: {{bootstrapServers: '{new.bootstrap_servers}'}}\n"
             f"files: {{roots: ['{new.store}']}}\n"
             "device: cpu\nthreads: 1\n"
-            "estimate: {decay: 0, cvEvery: 0}\n"
+            "estimate: {decay: 0, cvEvery: 0, microBatch: 1}\n"
             f"state: {{directory: '{folder / 'state'}', interval: 1s}}\n"
             f"web: {{port: {new.web_port}}}\n"
         )

@@ -19,7 +19,7 @@ def fisher_traces(model: nn.Module, logits: Callable[[], Tensor]) -> dict[str, f
             gradients = torch.autograd.grad(entry, parameters, retain_graph=True, allow_unused=True)
             for name, gradient in zip(names, gradients):
                 if gradient is not None:
-                    share = float(entry.exp()) * float(gradient.double().square().sum()) / len(log_p)
+                    share = float(entry.detach().exp()) * float(gradient.double().square().sum()) / len(log_p)
                     traces[name.rpartition(".")[0]] += share
                     traces["_total"] += share
     return dict(traces)

@@ -69,7 +69,7 @@ def assert_agent_agrees(installation: Installation, run: str, model: nn.Module, 
         bound = 4 * (figure["standardError"] or 0.0) + 1e-4 * traces["_total"]
         assert abs(figure["value"] - exact) < bound, (layer["layer"], figure, exact)
         if layer["layer"] == "_total":
-            assert figure["value"] == pytest.approx(exact, rel=0.05)
+            assert figure["value"] == pytest.approx(exact, rel=0.02)
 
 
 def _logits(model: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
