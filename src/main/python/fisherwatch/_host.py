@@ -11,8 +11,7 @@ from torch import Tensor
 class HostCopy:
     """Tensors on their way to the host. Copies from a GPU are under way until :meth:`wait` returns.
 
-    The memory is used again by the next :meth:`fill` of the same names and shapes: fresh memory costs more
-    than the copy, pinned memory far more.
+    The memory is used again by the next :meth:`fill` of the same names and shapes: pinned memory is slow to get.
     """
 
     def __init__(self) -> None:
