@@ -136,20 +136,23 @@ def _reference(exported: Exported, model: nn.Module, inputs: tuple[Tensor, ...])
 
 
 def _trace(model: nn.Module, exported: Exported, call: Call, inputs: tuple[Tensor, ...], wanted: Tensor) -> Graph:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
+    def plain() -> Any:
+        return torch.jit.trace(exported, inputs, check_trace=False)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             traced = trace(exported, inputs)
-        except Exception as e:
-            where = _locate.failing(model, lambda: torch.jit.trace(exported, inputs, check_trace=False))
-            raise ExportError(f"{where} cannot be traced: {type(e).__name__}: {_first_line(e)}") from e
+    except Exception as e:  # whatever the model's own code raises
+        where = _locate.failing(model, plain)
+        raise ExportError(f"{where} cannot be traced: {type(e).__name__}: {_first_line(e)}") from e
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             how = f"traced, {traced.path}"
-            return _checked(traced.module, how, traced.save, exported, call, inputs, wanted, None)
+            return _checked(traced.script, how, traced.save, exported, call, inputs, wanted, None)
     except ExportError as e:
-        blame = _locate.warned(model, caught)
+        blame = _locate.warned(model, plain)
         hint = f", probably by {blame}, where tracing made a constant of what depends on the batch" if blame else ""
         raise ExportError(f"{e}{hint}") from e
 

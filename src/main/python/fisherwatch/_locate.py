@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterable
 from typing import Any, Callable
 
 import torch
@@ -37,8 +36,11 @@ def failing(model: nn.Module, run: Callable[[], Any]) -> str:
     return describe(model, model)
 
 
-def warned(model: nn.Module, caught: Iterable[warnings.WarningMessage]) -> str | None:
-    """The module whose code the tracer warned of: where a decision or a size became a constant."""
+def warned(model: nn.Module, run: Callable[[], Any]) -> str | None:
+    """The module of whose code the tracer warns when `run` traces: where a decision or a size becomes a constant."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run()
     found = [w for w in caught if issubclass(w.category, TracerWarning)]
     for warning in found:
         for module in model.modules():

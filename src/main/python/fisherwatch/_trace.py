@@ -12,13 +12,13 @@ from torch import Tensor, nn
 class TracedGraph:
     """A graph; `path` is tapped or plain, and `reason` says why it is not tapped."""
 
-    module: torch.jit.ScriptModule
+    script: torch.jit.ScriptModule
     path: str = "plain"
     reason: str | None = None
 
     def save(self, path: str) -> None:
         """Writes it as TorchScript does."""
-        self.module.save(path)
+        self.script.save(path)
 
 
 def trace(module: nn.Module, inputs: tuple[Tensor, ...], logits: int = 0) -> TracedGraph:
