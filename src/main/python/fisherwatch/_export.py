@@ -144,7 +144,7 @@ def _trace(model: nn.Module, exported: Exported, call: Call, inputs: tuple[Tenso
             warnings.simplefilter("ignore")
             traced = trace(exported, inputs)
     except Exception as e:  # whatever the model's own code raises
-        where = _locate.failing(model, plain)
+        where = _blame(model, plain)
         raise ExportError(f"{where} cannot be traced: {type(e).__name__}: {_first_line(e)}") from e
     try:
         with warnings.catch_warnings():
@@ -155,6 +155,13 @@ def _trace(model: nn.Module, exported: Exported, call: Call, inputs: tuple[Tenso
         blame = _locate.warned(model, plain)
         hint = f", probably by {blame}, where tracing made a constant of what depends on the batch" if blame else ""
         raise ExportError(f"{e}{hint}") from e
+
+
+def _blame(model: nn.Module, plain: Callable[[], Any]) -> str:
+    try:
+        return _locate.warned(model, plain) or _locate.describe(model, model)
+    except Exception:  # it cannot even be traced
+        return _locate.failing(model, plain)
 
 
 def _script(

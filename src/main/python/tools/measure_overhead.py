@@ -1,6 +1,6 @@
 """What a watch costs a training loop per step, as a table for docs/benchmarks.md.
 
-    PYTHONPATH=src/main/python python src/main/python/tools/measure_overhead.py [--jar target/fisherwatch.jar] [--blocks 8] [--threads 1]
+    PYTHONPATH=src/main/python python src/main/python/tools/measure_overhead.py [--jar JAR] [--blocks 8] [--threads 1]
 
 Trains perceptrons of two sizes on the CPU, in blocks of a hundred steps without a watch, with one whose Kafka runs
 (the jar's broker), and with one whose Kafka is away, the order drawn anew in each round so that drifts of the machine
