@@ -7,8 +7,8 @@ Trains perceptrons of two sizes on the CPU, in blocks of a hundred steps without
 fall on all alike. A watched block publishes one checkpoint and ten batches. Reported are medians over blocks of the
 time per step, the ratio of each watched block to the plain one of its round (median and quartiles) by the clock and in
 processor time of the training thread, which other programs disturb less, and the time spent within the calls alone.
-The worker thread and the broker take part of the same cores, so with few cores the
-ratio is an upper bound of what a GPU's host would see.
+The worker thread and the broker take part of the same cores, so with few cores the ratio is an upper bound of what a
+GPU's host would see.
 """
 
 import argparse
@@ -142,7 +142,7 @@ def main() -> None:
             )
             print(f"{os.getloadavg()[0]:.1f}; {parsed.blocks} blocks of {STEPS} steps of {BATCH} examples\n")
             print(
-                "| parameters | watch | ms per step | overhead, median (quartiles) | of the thread | within the calls | dropped |"
+                "| parameters | watch | ms per step | overhead (quartiles) | of the thread | within calls | dropped |"
             )
             print("| --- | --- | --- | --- | --- | --- | --- |")
             for size in MODELS.values():
