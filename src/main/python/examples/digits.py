@@ -79,7 +79,7 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument(
         "--weights", action="append", default=[], help="with --run: that run's checkpoint (safetensors)"
     )
-    parser.add_argument("--agent", default="http://127.0.0.1:8080", help="the agent's address")
+    parser.add_argument("--agent", default="http://127.0.0.1:8088", help="the agent's address")
     parser.add_argument("--examples", type=int, default=300, help="without --run: examples for fisherwatch.exact")
     parser.add_argument("--seed", type=int, default=1)
     parsed = parser.parse_args()

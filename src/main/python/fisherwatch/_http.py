@@ -9,14 +9,16 @@ import urllib.parse
 import urllib.request
 from typing import IO, Any
 
-DEFAULT_AGENT = "http://127.0.0.1:8080"
+from ._errors import FisherwatchError
+
+DEFAULT_AGENT = "http://127.0.0.1:8088"
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MOST_JSON = 2**28
 _CHUNK = 2**20
 
 
-class AgentError(RuntimeError):
+class AgentError(FisherwatchError):
     """An agent refused a request, or answered what cannot be used."""
 
 

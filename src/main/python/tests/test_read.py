@@ -284,7 +284,7 @@ def test_examples_take_the_diagonal_of_a_run(demo, name):
 @pytest.mark.agent
 def test_the_page_on_reading_runs(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = (REPOSITORY / "docs/reading.md").read_text().replace("http://127.0.0.1:8080", demo.address)
+    page = (REPOSITORY / "docs/reading.md").read_text().replace("http://127.0.0.1:8088", demo.address)
     blocks = re.findall(r"```(python|sh)\n(.*?)```", page, re.DOTALL)
     assert [language for language, _ in blocks].count("sh") == 1
     names = {}

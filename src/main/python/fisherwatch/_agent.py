@@ -1,0 +1,73 @@
+"""What the agent says about a run: how far its snapshots reach, so that older files may go."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+
+TIMEOUT_SECONDS = 2.0
+PAUSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A part of `/api/runs/RUN`."""
+
+    attempt: int
+    step: int
+    ended: bool
+    durable_step: int | None
+
+
+class DurableSteps:
+    """Asks the agent which files it may still need, and trusts only what it says of this very attempt of the run."""
+
+    def __init__(self, agent: str | None, run: str) -> None:
+        """For an agent's address, or none."""
+        self._url = f"{agent.rstrip('/')}/api/runs/{urllib.parse.quote(run)}" if agent else None
+        # An agent is on this machine or named on purpose: no proxy between.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._published: set[int] = set()
+        self._attempt = 0
+        self._latest = -1
+        self._not_before = 0.0
+
+    def before(self, step: int) -> None:
+        """A checkpoint is about to be published: a lower step than before begins a new attempt."""
+        if not self._published:
+            status = self._ask()
+            if status is not None:
+                self._attempt = status.attempt + (status.ended or step < status.step)
+        elif step < self._latest:
+            self._attempt += 1
+            self._published.clear()
+        self._published.add(step)
+        self._latest = step
+
+    def durable(self) -> int | None:
+        """The step below which files may go; None if the agent cannot be asked or does not say."""
+        status = self._ask()
+        if status is None or status.attempt < self._attempt or status.durable_step not in self._published:
+            return None
+        return status.durable_step
+
+    def _ask(self) -> RunStatus | None:
+        if self._url is None or time.monotonic() < self._not_before:
+            return None
+        try:
+            with self._opener.open(self._url, timeout=TIMEOUT_SECONDS) as answer:
+                body = json.load(answer)
+            durable = body.get("durableStep")
+            return RunStatus(
+                int(body["attempt"]), int(body["step"]), bool(body["ended"]), None if durable is None else int(durable)
+            )
+        except urllib.error.HTTPError as e:
+            if e.code != 404:  # it does not know the run yet
+                self._not_before = time.monotonic() + PAUSE_SECONDS
+        except (OSError, ValueError, KeyError, TypeError):
+            self._not_before = time.monotonic() + PAUSE_SECONDS
+        return None

@@ -1,0 +1,94 @@
+"""The worker thread's part: files into the store, events to Kafka, old files away."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ._agent import DurableSteps
+from ._events import Events
+from ._export import Graph
+from ._host import HostCopy
+from ._options import Options
+from ._publisher import Publisher
+from ._safetensors import write
+from ._stats import Ledger
+from ._store import Store, StoredFile
+
+
+class Uploads:
+    """Jobs of one run, to be run in the order in which things happened. Not for more than one thread."""
+
+    def __init__(self, options: Options, store: Store, publisher: Publisher, ledger: Ledger) -> None:
+        """With a store that can be written to."""
+        self._options = options
+        self._store = store
+        self._publisher = publisher
+        self._ledger = ledger
+        self._events = Events(options.run, options.source)
+        self._durable = DurableSteps(options.agent, options.run)
+        self._graph: StoredFile | None = None
+        self._published = False
+
+    def checkpoint(self, step: int, copy: HostCopy, graph: Graph) -> Path | None:
+        """Writes weights and publishes them; returns the file, or None if the broker has been away for too long."""
+        self._publisher.poll()
+        if self._publisher.checkpoints_waiting >= self._options.keep:
+            # Their files would have to go before the broker, and so the agent, hears of them.
+            self._ledger.drop("kafka-behind", f"{self._options.keep} checkpoints wait for Kafka: others are dropped")
+            return None
+        if self._graph is None or not self._graph.path.exists():
+            self._graph = self._store.add_graph(graph.save)
+        tensors = {name: tensor for name, tensor in copy.wait().items() if name in graph.names}
+        weights = self._store.write(f"step-{step}.safetensors", partial(write, tensors))
+        self._durable.before(step)
+        body: dict[str, Any] = {
+            "graph": self._graph.reference(),
+            "weights": weights.reference(),
+            "inputs": list(graph.call.names),
+            "logits": graph.logits,
+            "likelihood": dict(self._options.likelihood),
+        }
+        if self._options.layers:
+            body["layers"] = [dict(rule) for rule in self._options.layers]
+        self._publisher.publish(self._events.checkpoint(step, body))
+        self._published = True
+        return weights.path
+
+    def prune(self, newest: Path) -> None:
+        """Removes the files of steps that the agent will not ask for again, or all but the latest few."""
+        durable = self._durable.durable()
+        if durable is None:
+            self._store.prune_to(self._options.keep, newest)
+        else:
+            self._store.prune_below(durable, newest)
+            if self._graph is not None:
+                self._store.prune_graphs(self._graph.path)
+
+    def batch(self, step: int, copy: HostCopy) -> None:
+        """Publishes a batch, within the event or beside it."""
+        if not self._published:
+            self._ledger.drop("no-checkpoint", "no checkpoint has been written yet: the agent could not use this batch")
+            return
+        tensors = copy.wait()
+        if _bytes(tensors) <= self._options.inline_limit:
+            buffer = io.BytesIO()
+            write(tensors, buffer)
+            self._publisher.publish(self._events.batch(step, buffer.getvalue()))
+        else:
+            file = self._store.write(f"batch-{step}-{uuid.uuid4().hex[:12]}.safetensors", partial(write, tensors))
+            self._publisher.publish(self._events.batch_file(step, file.reference()))
+
+    def ended(self, step: int, status: str) -> None:
+        """Publishes the end of the run."""
+        self._publisher.publish(self._events.run_ended(step, status))
+
+
+def _bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
