@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       ConfigCommand.class,
       StateCommand.class,
       StudyCommand.class,
+      BenchCommand.class,
       ProbeGraphCommand.class
     })
 public final class Main implements Runnable {

@@ -17,8 +17,8 @@ import java.util.List;
 
 /**
  * The device-side half of the runtime: the TorchScript functions of {@code
- * src/main/python/tools/make_kernels.py}, each called by its name. Results live as long as the manager of
- * the call.
+ * src/main/python/tools/make_kernels.py}, each called by its name. Results live as long as the
+ * manager of the call.
  */
 final class Kernels {
 

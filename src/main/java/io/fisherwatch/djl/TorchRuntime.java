@@ -61,6 +61,11 @@ public final class TorchRuntime implements ModelLoader {
     return device.isGpu() ? "cuda:" + device.getDeviceId() : "cpu";
   }
 
+  /** The engine's name and version. */
+  public String version() {
+    return "libtorch " + Engine.getEngine("PyTorch").getVersion();
+  }
+
   @Override
   public void close() {
     manager.close();
