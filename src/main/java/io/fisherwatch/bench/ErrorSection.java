@@ -22,6 +22,35 @@ final class ErrorSection implements Section {
   private static final List<Estimate> TRACES =
       List.of(Estimate.LOWER, Estimate.FISHER, Estimate.UPPER);
 
+  private static final String FEW = "few";
+  private static final String MANY = "many";
+  private static final String TRACES_OF_OURS = "traces";
+  private static final String DIAGONAL_OF_OURS = "diagonal";
+
+  /**
+   * How thoroughly.
+   *
+   * @param probes plain ones whose variation is measured
+   * @param seeds estimates with them
+   * @param timed probes of a shorter estimate; it and one of twice as many give the time of a pass
+   * @param rounds of times
+   */
+  private record Effort(int probes, int seeds, int timed, int rounds) {}
+
+  /**
+   * What plain probes need, extrapolated: a variance falls with the number of probes.
+   *
+   * @param passes probes needed
+   * @param aPass seconds of one
+   * @param rest seconds of everything else
+   */
+  private record Plain(String model, String asked, double passes, double aPass, double rest) {
+
+    double seconds() {
+      return rest + Math.max(1, passes) * aPass;
+    }
+  }
+
   /** The least that reaches an error, and which it is. */
   private record Reached(EstimatorSettings settings, double error) {
 
@@ -51,22 +80,29 @@ final class ErrorSection implements Section {
             "its error",
             "time",
             "plain over ours");
-    measure(site, part, table, site.workloads().digits(128), 16);
-    measure(site, part, table, site.workloads().trainedDigits(128), 16);
+    int seeds = site.preset().pick(2, 8, 16);
+    int rounds = site.preset().pick(1, 5, 9);
+    measure(site, part, table, site.workloads().digits(128), new Effort(16, seeds, 16, rounds));
+    measure(
+        site, part, table, site.workloads().trainedDigits(128), new Effort(16, seeds, 16, rounds));
     Optional<Workloads.Workload> distilbert = site.workloads().distilbert();
     if (distilbert.isPresent()) {
-      measure(site, part, table, distilbert.get(), site.preset().pick(4, 16, 32));
+      int probes = site.preset().pick(4, 16, 16);
+      int repeated = site.preset().pick(1, 1, 3);
+      Effort effort = new Effort(probes, repeated, 2, repeated);
+      measure(site, part, table, distilbert.get(), effort);
     }
     part.add(table);
   }
 
   private static void measure(
-      Bench.Site site, Report.Part part, Table table, Workloads.Workload workload, int probes)
+      Bench.Site site, Report.Part part, Table table, Workloads.Workload workload, Effort effort)
       throws Exception {
     Path file = site.folder().resolve("diagonal.safetensors");
     try (Model model = site.workloads().load(workload)) {
-      boolean small = workload.examples() > 16;
-      int seeds = site.preset().pick(2, small ? 8 : 2, small ? 16 : 4);
+      int probes = effort.probes();
+      int seeds = effort.seeds();
+      int few = effort.timed();
       site.say("error, exact diagonal of " + workload.name());
       Figures exactly = Estimates.withDiagonal(model, workload, exact(), file);
       DiagonalErrors yardstick = DiagonalErrors.of(file);
@@ -86,44 +122,35 @@ final class ErrorSection implements Section {
       site.say("error, times of " + workload.name());
       Rounds timed =
           site.rounds()
-              .add("few", () -> Estimates.fixed(model, workload, plain(probes, 0, false)))
-              .add("many", () -> Estimates.fixed(model, workload, plain(2 * probes, 0, false)))
-              .add("few, d", () -> Estimates.fixed(model, workload, plain(probes, 0, true)))
-              .add("many, d", () -> Estimates.fixed(model, workload, plain(2 * probes, 0, true)))
-              .add("traces", () -> Estimates.fixed(model, workload, traces.settings()))
-              .add("diagonal", () -> Estimates.fixed(model, workload, diagonal.settings()))
-              .run(1, site.preset().pick(1, small ? 5 : 1, small ? 9 : 3));
+              .add(FEW, () -> Estimates.fixed(model, workload, plain(few, 0, true)))
+              .add(MANY, () -> Estimates.fixed(model, workload, plain(2 * few, 0, true)))
+              .add(TRACES_OF_OURS, () -> Estimates.fixed(model, workload, traces.settings()))
+              .add(DIAGONAL_OF_OURS, () -> Estimates.fixed(model, workload, diagonal.settings()))
+              .run(1, effort.rounds());
+      double aPass = (timed.median(MANY) - timed.median(FEW)) / few;
+      double rest = Math.max(0, timed.median(FEW) - few * aPass);
       String name = workload.name() + " (" + exactly.settings().path() + ")";
-      row(part, table, name, "5 % of three traces", forTraces, probes, timed, "", traces);
-      row(part, table, name, "10 % of the diagonal", forDiagonal, probes, timed, ", d", diagonal);
+      Plain forThem = new Plain(name, "5 % of three traces", forTraces, aPass, rest);
+      row(part, table, forThem, traces, timed.median(TRACES_OF_OURS));
+      Plain forIt = new Plain(name, "10 % of the diagonal", forDiagonal, aPass, rest);
+      row(part, table, forIt, diagonal, timed.median(DIAGONAL_OF_OURS));
     }
   }
 
   private static void row(
-      Report.Part part,
-      Table table,
-      String name,
-      String asked,
-      double passes,
-      int probes,
-      Rounds timed,
-      String suffix,
-      Reached ours) {
-    double aPass = (timed.median("many" + suffix) - timed.median("few" + suffix)) / probes;
-    double rest = Math.max(0, timed.median("few" + suffix) - probes * aPass);
-    double plain = rest + Math.max(1, passes) * aPass;
-    double own = timed.median(suffix.isEmpty() ? "traces" : "diagonal");
+      Report.Part part, Table table, Plain plain, Reached ours, double seconds) {
+    double ratio = plain.seconds() / seconds;
     table.row(
-        name,
-        asked,
-        Numbers.of(passes),
-        Numbers.seconds(aPass),
-        Numbers.seconds(plain),
+        plain.model(),
+        plain.asked(),
+        Numbers.of(plain.passes()),
+        Numbers.seconds(plain.aPass()),
+        Numbers.seconds(plain.seconds()),
         ours.label(),
         Numbers.of(100 * ours.error()) + " %",
-        Numbers.seconds(own),
-        Numbers.of(plain / own));
-    part.atLeast(name + ", time to " + asked, GOAL, plain / own, " ×");
+        Numbers.seconds(seconds),
+        Numbers.of(ratio));
+    part.atLeast(plain.model() + ", time to " + plain.asked(), GOAL, ratio, " ×");
   }
 
   /** The largest squared coefficient of variation of one plain probe, of the three traces. */
