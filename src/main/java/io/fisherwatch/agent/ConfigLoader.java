@@ -128,7 +128,8 @@ public final class ConfigLoader {
         (int) tree.number("estimate.cvEvery", 20, 0, 1_000_000),
         tree.flag("estimate.diagonal", true),
         (int) tree.number("estimate.densityEvery", 1, 1, 1_000_000),
-        latestOnly());
+        latestOnly(),
+        tree.flag("estimate.lowPriority", false));
   }
 
   private boolean latestOnly() {
@@ -269,6 +270,7 @@ public final class ConfigLoader {
       case "estimate.decay" -> Double.toString(config.estimate().decay());
       case "estimate.cvEvery" -> Integer.toString(config.estimate().cvEvery());
       case "estimate.diagonal" -> Boolean.toString(config.estimate().diagonal());
+      case "estimate.lowPriority" -> Boolean.toString(config.estimate().lowPriority());
       case "estimate.densityEvery" -> Integer.toString(config.estimate().densityEvery());
       case "estimate.targetRelativeError", "estimate.secondsPerBatch" -> tree.text(key, "none");
       default -> tree.text(key, "auto");

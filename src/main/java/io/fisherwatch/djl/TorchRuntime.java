@@ -10,6 +10,7 @@ import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.ModelLoader;
 import io.fisherwatch.runtime.OutputSelector;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -20,6 +21,8 @@ import java.util.regex.Pattern;
 public final class TorchRuntime implements ModelLoader {
 
   private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,3}))?");
+
+  private static final AtomicBoolean ONE_BRANCH = new AtomicBoolean();
 
   private final Device device;
   private final PtNDManager manager;
@@ -34,13 +37,18 @@ public final class TorchRuntime implements ModelLoader {
    *
    * @param device {@code auto} (the first GPU, or the CPU if there is none), {@code cpu}, {@code
    *     cuda} or {@code cuda:N}
-   * @param threads threads of one operation on the CPU; 0 leaves the engine's default, one for each
-   *     core
+   *     <p>Operations of one estimate share {@code threads} cores (intra-op), or small
+   *     micro-batches are worked on by as many threads with one core each. Branches that a graph
+   *     forks (inter-op) get no cores besides: their pool has one thread.
+   * @param threads cores to use on the CPU; 0 leaves the engine's default, all of them
    * @throws ModelException {@code bad-device} if there is no such device
    */
   public static TorchRuntime open(String device, int threads) throws ModelException {
     System.setProperty("OPT_OUT_TRACKING", "true"); // DJL would report its use over the network
     Engine engine = Engine.getEngine("PyTorch");
+    if (ONE_BRANCH.compareAndSet(false, true)) {
+      JniUtils.setNumInteropThreads(1); // the engine takes this once in a process
+    }
     if (threads > 0) {
       JniUtils.setNumThreads(threads);
     }
