@@ -267,7 +267,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for trained in (False, True):
-            measure(digits(folder, trained), rows, parsed, folder, 50, 150, parsed.repeats)
+            measure(digits(folder, trained), rows, parsed, folder, 5, 20, parsed.repeats)
         if parsed.distilbert:
             case = distilbert(folder, parsed.distilbert)
             measure(case, rows, parsed, folder, 1, 3, max(1, parsed.repeats // 3))

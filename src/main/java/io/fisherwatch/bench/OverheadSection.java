@@ -41,7 +41,8 @@ final class OverheadSection implements Section {
             "estimate",
             "over the bare loop",
             "in whole-batch forward + backward");
-    measure(site, part, table, site.workloads().digits(DIGITS), digits(), 9);
+    int many = site.preset().pick(1, 9, 15);
+    measure(site, part, table, site.workloads().digits(DIGITS), digits(), many);
     Optional<Workloads.Workload> distilbert = site.workloads().distilbert();
     if (distilbert.isPresent()) {
       int rounds = site.preset().pick(1, 3, 7);

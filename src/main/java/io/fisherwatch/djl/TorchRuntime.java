@@ -2,6 +2,7 @@ package io.fisherwatch.djl;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.JniUtils;
@@ -13,6 +14,8 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Loads TorchScript graphs onto one device. All native memory of a model goes when the model is
@@ -22,6 +25,7 @@ public final class TorchRuntime implements ModelLoader {
 
   private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,3}))?");
 
+  private static final Logger LOG = LoggerFactory.getLogger(TorchRuntime.class);
   private static final AtomicBoolean ONE_BRANCH = new AtomicBoolean();
 
   private final Device device;
@@ -47,12 +51,21 @@ public final class TorchRuntime implements ModelLoader {
     System.setProperty("OPT_OUT_TRACKING", "true"); // DJL would report its use over the network
     Engine engine = Engine.getEngine("PyTorch");
     if (ONE_BRANCH.compareAndSet(false, true)) {
-      JniUtils.setNumInteropThreads(1); // the engine takes this once in a process
+      keepBranchesOnOneThread();
     }
     if (threads > 0) {
       JniUtils.setNumThreads(threads);
     }
     return new TorchRuntime(choose(device, engine.getGpuCount()));
+  }
+
+  /** The engine takes this once in a process, before anything runs. */
+  private static void keepBranchesOnOneThread() {
+    try {
+      JniUtils.setNumInteropThreads(1);
+    } catch (EngineException e) {
+      LOG.warn("graphs may fork onto more threads: the engine ran before us: {}", e.getMessage());
+    }
   }
 
   @Override

@@ -30,14 +30,14 @@ class RoundsTest {
   void ratio_rounds_isTheMedianOfRatiosNotTheRatioOfMedians() throws Exception {
     Rounds rounds =
         new Rounds(() -> now)
-            .add("floor", work("floor", 1, 1, 10, 2))
-            .add("ours", work("ours", 1, 3, 10, 4))
+            .add("floor", work("floor", 1, 1, 4, 2))
+            .add("ours", work("ours", 1, 2, 20, 3))
             .run(1, 3);
     Rounds.Ratio ratio = rounds.ratio("ours", "floor");
     assertThat(ratio.median()).isEqualTo(2);
-    assertThat(ratio.least()).isEqualTo(1);
-    assertThat(ratio.most()).isEqualTo(3);
-    assertThat(rounds.median("ours")).isEqualTo(4);
+    assertThat(ratio.least()).isEqualTo(1.5);
+    assertThat(ratio.most()).isEqualTo(5);
+    assertThat(rounds.median("ours") / rounds.median("floor")).isEqualTo(1.5);
   }
 
   @Test
