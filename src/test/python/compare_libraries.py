@@ -127,7 +127,7 @@ def backpack(case, rows, repeats):
         return flat([getattr(p, field) for p in model.parameters()])
 
     for what, extension, field in (("exact", DiagGGNExact, "diag_ggn_exact"), ("Monte Carlo, 1", DiagGGNMC, "diag_ggn_mc")):
-        seconds, diagonals = timed(lambda: work(extension, field), repeats)
+        seconds, diagonals = timed(lambda e=extension, f=field: work(e, f), repeats)
         rows.add(case, "BackPACK", what, seconds, diagonals)
 
 
@@ -213,7 +213,7 @@ def fisherwatch(case, rows, threads, folder, few, many):
         for _ in range(3):
             first, last = (case.estimate(arguments, batches=count)[0]["seconds"] for count in (few, many))
             warm.append((last - first) / (many - few))
-        path = cold.get("settings", {}).get("path", "")
+        path = cold["path"]
         label = f"{what} ({path}; cold {1e3 * cold['seconds']:.4g} ms)"
         rows.add(case, "Fisherwatch", label, max(1e-9, statistics.median(warm)), diagonals)
 
