@@ -169,7 +169,10 @@ def curvlinops(case, rows, repeats):
             self.model = model
 
         def forward(self, inputs):
-            return self.model(*inputs.values())
+            given = list(inputs.values())
+            if given[0].dim() == 1:  # vmapped over examples, which the model wants a dimension for
+                return self.model(*[tensor.unsqueeze(0) for tensor in given]).squeeze(0)
+            return self.model(*given)
 
     many = len(case.inputs) > 1
     model = Dict(case.model) if many else case.model

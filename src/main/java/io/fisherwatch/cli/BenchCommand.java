@@ -52,8 +52,9 @@ final class BenchCommand implements Callable<Integer> {
 
   @Option(
       names = "--scratch",
-      description = "Folder for files in passing, on the disk to be measured (default: --out).")
-  private @Nullable Path scratch;
+      defaultValue = "${sys:java.io.tmpdir}",
+      description = "Folder for files in passing, on the disk to be measured.")
+  private Path scratch = Path.of("");
 
   @Override
   public Integer call() throws Exception {
@@ -72,13 +73,12 @@ final class BenchCommand implements Callable<Integer> {
     }
     MarkedPage page = MarkedPage.read(out.resolve("benchmarks.md"));
     Preset preset = quick ? Preset.QUICK : full ? Preset.FULL : Preset.STANDARD;
-    Path disk = scratch;
     Settings settings =
         new Settings(
             preset,
             Optional.ofNullable(model).map(Path::toAbsolutePath),
             only,
-            (disk == null ? out : disk).toAbsolutePath());
+            scratch.toAbsolutePath());
     write(page, new Bench(settings, typed(), System.err).run());
     return 0;
   }
