@@ -84,10 +84,13 @@ public final class Agent implements AutoCloseable {
   /**
    * Starts everything but the stream of events.
    *
-   * @throws IOException if the web server cannot listen
+   * @throws IOException if the web server cannot listen, or the priority cannot be lowered
    * @throws ModelException {@code bad-device}
    */
   public static Agent start(AgentConfig config) throws IOException, ModelException {
+    if (config.estimate().lowPriority()) {
+      LowPriority.enter();
+    }
     Agent agent = new Agent(config);
     LOG.info(
         "watching topic {} on {}, estimating on {}",

@@ -89,6 +89,7 @@ public record AgentConfig(
    * @param diagonal whether the running diagonal is kept
    * @param densityEvery batches between looks at the diagonal's density
    * @param latestOnly whether batches of weights that have been overtaken are skipped
+   * @param lowPriority whether the process leaves the cores to whoever else wants them
    */
   public record EstimateConfig(
       EstimatorKind estimator,
@@ -103,7 +104,8 @@ public record AgentConfig(
       int cvEvery,
       boolean diagonal,
       int densityEvery,
-      boolean latestOnly) {
+      boolean latestOnly,
+      boolean lowPriority) {
 
     /** The same, but for batches of weights that have been overtaken, which are skipped. */
     EstimateConfig latest() {
@@ -120,7 +122,8 @@ public record AgentConfig(
           cvEvery,
           diagonal,
           densityEvery,
-          true);
+          true,
+          lowPriority);
     }
 
     EstimatorSettings settings() {

@@ -124,7 +124,8 @@ public final class ConfigLoader {
         (int) tree.number("estimate.cvEvery", 20, 0, 1_000_000),
         tree.flag("estimate.diagonal", true),
         (int) tree.number("estimate.densityEvery", 1, 1, 1_000_000),
-        latestOnly());
+        latestOnly(),
+        tree.flag("estimate.lowPriority", false));
   }
 
   private boolean latestOnly() {

@@ -80,6 +80,7 @@ final class ConfigPrinter {
       case "estimate.seed" -> Long.toString(config.estimate().seed());
       case "estimate.decay" -> Double.toString(config.estimate().decay());
       case "estimate.cvEvery" -> Integer.toString(config.estimate().cvEvery());
+      case "estimate.lowPriority" -> Boolean.toString(config.estimate().lowPriority());
       case "estimate.diagonal" -> Boolean.toString(config.estimate().diagonal());
       case "estimate.densityEvery" -> Integer.toString(config.estimate().densityEvery());
       case "estimate.targetRelativeError", "estimate.secondsPerBatch" -> tree.text(key, "none");

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.re2j.Pattern;
 import com.google.re2j.PatternSyntaxException;
+import io.fisherwatch.agent.LowPriority;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.likelihood.Likelihood;
@@ -122,8 +123,11 @@ final class EstimateCommand implements Callable<Integer> {
   @Option(names = "--device", defaultValue = "auto", description = "auto, cpu or cuda:N.")
   private String device = "";
 
-  @Option(names = "--threads", defaultValue = "0", description = "Threads of an operation.")
+  @Option(names = "--threads", defaultValue = "0", description = "Cores to use; 0 for all.")
   private int threads;
+
+  @Option(names = "--low-priority", description = "Leave the cores to others (nice 19).")
+  private boolean lowPriority;
 
   @Option(names = "--format", defaultValue = "json", description = "json or table.")
   private String format = "";
@@ -138,6 +142,12 @@ final class EstimateCommand implements Callable<Integer> {
     List<LayerMap.Rule> rules = rules();
     requireOneOf("--format", format, List.of("json", "table"));
     requireFiles();
+    if (threads < 0) {
+      throw new UsageException("--threads " + threads + " is below 0");
+    }
+    if (lowPriority) {
+      LowPriority.enter(); // before the engine starts threads, which are as nice as their parents
+    }
     try (TorchRuntime runtime = runtime();
         Model model =
             runtime.load(graph, new OutputSelector(logitsIndex, Optional.ofNullable(logitsKey)))) {

@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
       HealthCommand.class,
       StateCommand.class,
       StudyCommand.class,
+      BenchCommand.class,
       ProbeGraphCommand.class
     })
 public final class Main implements Runnable {

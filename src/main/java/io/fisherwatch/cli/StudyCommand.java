@@ -40,10 +40,7 @@ final class StudyCommand implements Callable<Integer> {
     if (seeds < 2) {
       throw new UsageException("--seeds " + seeds + " is below 2");
     }
-    Path page = out.resolve("study.md");
-    if (!Files.isRegularFile(page)) {
-      throw new UsageException(page + " is not there; --out names the folder that it is in");
-    }
+    MarkedPage page = MarkedPage.read(out.resolve("study.md"));
     Files.createDirectories(out.resolve("images"));
     StudyTables tables = new StudyTables();
     try (TorchRuntime runtime = TorchRuntime.open("cpu", 1);
@@ -60,11 +57,10 @@ final class StudyCommand implements Callable<Integer> {
       }
     }
     tables.addLabelDraws();
-    String text = Files.readString(page);
     for (Map.Entry<String, String> table : tables.byName().entrySet()) {
-      text = replace(text, table.getKey(), table.getValue());
+      page.replace(table.getKey(), table.getValue());
     }
-    Files.writeString(page, text);
+    page.write();
     return 0;
   }
 
@@ -81,17 +77,5 @@ final class StudyCommand implements Callable<Integer> {
 
   static String image(Study.Subject subject) {
     return "images/study-" + subject.title().replace(", ", "-") + ".svg";
-  }
-
-  /** Puts a table between its marks. */
-  private static String replace(String text, String name, String table) throws UsageException {
-    String start = "<!-- " + name + " -->\n";
-    String end = "<!-- end of " + name + " -->";
-    int from = text.indexOf(start);
-    int to = text.indexOf(end);
-    if (from < 0 || to < from) {
-      throw new UsageException("study.md has no place for the table '" + name + "'");
-    }
-    return text.substring(0, from + start.length()) + "\n" + table + "\n" + text.substring(to);
   }
 }

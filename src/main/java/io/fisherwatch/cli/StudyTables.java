@@ -122,7 +122,7 @@ final class StudyTables {
               .put(entry.passes(), empirical.traceError());
         }
       }
-      return StudyPlot.of(subject.title(), lines);
+      return LogPlot.ofErrors(subject.title(), lines);
     }
   }
 

@@ -223,6 +223,10 @@ final class TorchModel implements Model {
     return block;
   }
 
+  PtNDManager newManager() {
+    return (PtNDManager) manager.newSubManager();
+  }
+
   Kernels kernels() {
     return kernels;
   }

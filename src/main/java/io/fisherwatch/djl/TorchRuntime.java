@@ -2,6 +2,7 @@ package io.fisherwatch.djl;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.JniUtils;
@@ -10,8 +11,11 @@ import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.ModelLoader;
 import io.fisherwatch.runtime.OutputSelector;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Loads TorchScript graphs onto one device. All native memory of a model goes when the model is
@@ -20,6 +24,9 @@ import java.util.regex.Pattern;
 public final class TorchRuntime implements ModelLoader {
 
   private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,3}))?");
+
+  private static final Logger LOG = LoggerFactory.getLogger(TorchRuntime.class);
+  private static final AtomicBoolean ONE_BRANCH = new AtomicBoolean();
 
   private final Device device;
   private final PtNDManager manager;
@@ -34,17 +41,31 @@ public final class TorchRuntime implements ModelLoader {
    *
    * @param device {@code auto} (the first GPU, or the CPU if there is none), {@code cpu}, {@code
    *     cuda} or {@code cuda:N}
-   * @param threads threads of one operation on the CPU; 0 leaves the engine's default, one for each
-   *     core
+   *     <p>Operations of one estimate share {@code threads} cores (intra-op), or small
+   *     micro-batches are worked on by as many threads with one core each. Branches that a graph
+   *     forks (inter-op) get no cores besides: their pool has one thread.
+   * @param threads cores to use on the CPU; 0 leaves the engine's default, all of them
    * @throws ModelException {@code bad-device} if there is no such device
    */
   public static TorchRuntime open(String device, int threads) throws ModelException {
     System.setProperty("OPT_OUT_TRACKING", "true"); // DJL would report its use over the network
     Engine engine = Engine.getEngine("PyTorch");
+    if (ONE_BRANCH.compareAndSet(false, true)) {
+      keepBranchesOnOneThread();
+    }
     if (threads > 0) {
       JniUtils.setNumThreads(threads);
     }
     return new TorchRuntime(choose(device, engine.getGpuCount()));
+  }
+
+  /** The engine takes this once in a process, before anything runs. */
+  private static void keepBranchesOnOneThread() {
+    try {
+      JniUtils.setNumInteropThreads(1);
+    } catch (EngineException e) {
+      LOG.warn("graphs may fork onto more threads: the engine ran before us: {}", e.getMessage());
+    }
   }
 
   @Override
@@ -59,6 +80,11 @@ public final class TorchRuntime implements ModelLoader {
   @Override
   public String device() {
     return device.isGpu() ? "cuda:" + device.getDeviceId() : "cpu";
+  }
+
+  /** The engine's name and version. */
+  public String version() {
+    return "libtorch " + Engine.getEngine("PyTorch").getVersion();
   }
 
   @Override

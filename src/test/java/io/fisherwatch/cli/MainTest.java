@@ -40,6 +40,10 @@ class MainTest {
         "config check none.yaml",
         "agent --config none.yaml",
         "demo --steps 0",
+        "estimate --graph pom.xml --batch pom.xml --threads -1",
+        "bench --quick --full",
+        "bench --only guess",
+        "bench --out target",
         "guess"
       })
   void usage_wrong_isOneLineAndExitCode2(String line) {
