@@ -59,7 +59,9 @@ final class JobEvents {
         usual.endedRetention(),
         usual.maxSeries(),
         usual.residentModels(),
-        new AgentConfig.StateConfig(Optional.of(folder.resolve(state)), Duration.ofSeconds(30)));
+        new AgentConfig.StateConfig(Optional.of(folder.resolve(state)), Duration.ofSeconds(30)),
+        usual.logging(),
+        usual.shutdownTimeout());
   }
 
   /** Publishes the checkpoint that everything hangs on. */
