@@ -2,7 +2,7 @@
 
 The file's method ``forward`` is the network. Its second method, ``tapped``, returns the logits and, for every call of a
 layer, the layer's output and its features (see ``_taps``); an extra file, ``fisherwatch.json``, says which parameter's
-gradient follows from which of them. Nothing of this is taken on trust: what ``tapped`` says of each example is compared
+gradient follows from which of them, or why the file has no such method. Nothing of this is taken on trust: what ``tapped`` says of each example is compared
 with autograd before the file is written, and where it disagrees the file has no such method.
 """
 
@@ -46,7 +46,7 @@ class TracedGraph:
 
     def to_bytes(self) -> bytes:
         """The TorchScript file."""
-        extra = {} if self.roles is None else {DESCRIPTION: _describe(self.roles)}
+        extra = {DESCRIPTION: _describe(self.roles, self.reason)}
         buffer = io.BytesIO()
         torch.jit.save(self.script, buffer, _extra_files=extra)
         return buffer.getvalue()
@@ -157,7 +157,9 @@ def _resized(inputs: tuple[Tensor, ...], examples: int) -> tuple[Tensor, ...]:
     return tuple(x[torch.arange(examples, device=x.device) % len(x)] for x in inputs)
 
 
-def _describe(roles: tuple[Role, ...]) -> str:
+def _describe(roles: tuple[Role, ...] | None, reason: str | None) -> str:
+    if roles is None:
+        return json.dumps({"version": 1, "plain": reason})
     described = [
         {"name": r.parameter, "rule": r.rule, "taps": list(r.taps), "options": list(r.options)} for r in roles
     ]

@@ -11,8 +11,8 @@ import java.util.Set;
 
 /**
  * PyTorch's operators, sorted into those that only compute and the others. The list is {@code
- * operators.txt}, made by {@code src/main/python/tools/make_operators.py}, which says what was sorted out
- * and why.
+ * operators.txt}, made by {@code src/main/python/tools/make_operators.py}, which says what was
+ * sorted out and why.
  */
 final class Operators {
 
