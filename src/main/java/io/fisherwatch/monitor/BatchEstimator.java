@@ -124,8 +124,13 @@ final class BatchEstimator {
         memory);
   }
 
-  /** The squares of a batch, and how they were made. */
-  record Result(BatchTally tally, Terms terms, Plan plan, int examples, int classes) {}
+  /**
+   * The squares of a batch, and how they were made.
+   *
+   * @param pathReason why by the plain path; empty if tapped
+   */
+  record Result(
+      BatchTally tally, Terms terms, Plan plan, String pathReason, int examples, int classes) {}
 
   /**
    * Estimates one batch.
@@ -238,7 +243,22 @@ final class BatchEstimator {
     }
 
     Result result() {
-      return new Result(tally, terms, plan, examples, classes);
+      return new Result(tally, terms, plan, pathReason(), examples, classes);
+    }
+
+    private String pathReason() {
+      if (plan.tapped()) {
+        return "";
+      }
+      if (!settings.kind().splits()) {
+        return settings.kind().label() + " squares whole batches";
+      }
+      return model
+          .plainReason()
+          .orElse(
+              microBatch > 1
+                  ? "micro-batches of " + microBatch + " examples are squared"
+                  : "every position of an example is squared alone");
     }
 
     /** One way through the batch. */
