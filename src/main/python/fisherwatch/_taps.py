@@ -70,7 +70,7 @@ def tapped_layers(module: nn.Module) -> dict[nn.Module, str]:
             if not list(_rules(layer)):
                 kind = type(layer).__name__
                 raise NoRuleError(
-                    f"parameter '{names[id(own[0])]}' belongs to {_quoted(name)}, a {kind}, which has no rule"
+                    f"parameter '{names[id(own[0])]}' belongs to {_quoted(name)} ({kind}), which has no rule"
                 )
             layers[layer] = name
     return layers
@@ -117,7 +117,7 @@ def recording(module: nn.Module, layout: Layout, like: Tensor, taps: list[Tensor
 
 
 def contract(role: Role, delta: Tensor, features: Tensor, shape: torch.Size) -> Tensor:
-    """The parameter's gradient from one tap of one example; ``delta`` and ``features`` without the example's dimension."""
+    """The parameter's gradient from one tap of one example, of which ``delta`` and ``features`` are."""
     rule = role.rule
     if rule == "embedding":
         rows = delta.reshape(-1, shape[1])
@@ -204,34 +204,36 @@ def _rules(layer: nn.Module) -> Iterator[tuple[nn.Parameter, str, tuple[int, ...
 
 
 def _known_rules(layer: nn.Module) -> Iterator[tuple[nn.Parameter, str, tuple[int, ...]]]:
-    bias = getattr(layer, "bias", None)
-    weight = getattr(layer, "weight", None)
+    bias = layer._parameters.get("bias")
+    weight: Any = layer._parameters.get("weight")
     channels_first = False
+    if weight is None and not isinstance(layer, (nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d)):
+        return
     if isinstance(layer, nn.Linear):
-        yield layer.weight, "linear", ()
-    elif type(layer).__name__ == "Conv1D" and isinstance(weight, nn.Parameter) and weight.dim() == 2:
+        yield weight, "linear", ()
+    elif type(layer).__name__ == "Conv1D" and weight.dim() == 2:
         yield weight, "transposed", ()  # of transformers.pytorch_utils
     elif isinstance(layer, nn.Embedding):
         if layer.max_norm is None and not layer.scale_grad_by_freq and not layer.sparse:
-            yield layer.weight, "embedding", (-1 if layer.padding_idx is None else layer.padding_idx,)
+            yield weight, "embedding", (-1 if layer.padding_idx is None else layer.padding_idx,)
     elif isinstance(layer, nn.LayerNorm):
-        if isinstance(weight, nn.Parameter):
+        if weight is not None:
             yield weight, "scale", (0,)
     elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
         channels_first = True
         if layer.running_mean is None:
             return
-        if isinstance(weight, nn.Parameter):
+        if weight is not None:
             yield weight, "scale", (1,)
     elif isinstance(layer, (nn.Conv1d, nn.Conv2d)):
         channels_first = True
         options = _convolution_options(layer)
         if options is None:
             return
-        yield layer.weight, "convolution", options
+        yield weight, "convolution", options
     else:
         return
-    if isinstance(bias, nn.Parameter):
+    if bias is not None:
         yield bias, "shift", (int(channels_first),)
 
 
