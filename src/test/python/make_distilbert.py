@@ -1,4 +1,5 @@
-"""Writes a DistilBERT classifier of four classes and a batch for it: graph.pt and batch.safetensors.
+"""Writes a DistilBERT classifier of four classes and a batch for it: graph.pt and batch.safetensors; and,
+perceptron.pt, one of 64 pixels, 40 hidden units and 10 classes.
 
     python src/test/python/make_distilbert.py OUTDIR [--sequences 16] [--positions 64]
 
@@ -61,6 +62,8 @@ def main():
     traced.save(parsed.outdir / "graph.pt")
     batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
     save_file(batch, parsed.outdir / "batch.safetensors")
+    perceptron = trace(nn.Sequential(nn.Linear(64, 40), nn.Tanh(), nn.Linear(40, 10)), (torch.rand(3, 64),))
+    perceptron.save(parsed.outdir / "perceptron.pt")
     print(f"{parsed.outdir}: {PARAMETERS} parameters, {parsed.sequences} x {parsed.positions} tokens")
 
 

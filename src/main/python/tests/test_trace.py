@@ -176,7 +176,11 @@ PLAIN = {
     "mixing": (Mixing(), (torch.randn(4, 5),), "examples are not kept apart"),
     "tied": (Tied(), (torch.randint(6, (4, 3)),), "'words.weight' is used in different ways: embedding and linear"),
     "no rule": (nn.Sequential(nn.Linear(5, 4), nn.PReLU()), (torch.randn(4, 5),), "'1' (PReLU), which has no rule"),
-    "max norm": (nn.Embedding(6, 4, max_norm=1.0), (torch.randint(6, (4,)),), "the model itself (Embedding), which has no rule"),
+    "max norm": (
+        nn.Embedding(6, 4, max_norm=1.0),
+        (torch.randint(6, (4,)),),
+        "the model itself (Embedding), which has no rule",
+    ),
     "padding": (
         nn.Sequential(nn.Conv1d(2, 3, 3, padding=1, padding_mode="circular"), nn.Flatten()),
         (torch.randn(4, 2, 5),),
