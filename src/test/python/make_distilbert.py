@@ -1,19 +1,24 @@
-"""Writes a DistilBERT classifier of four classes and a batch for it: graph.pt and batch.safetensors.
+"""Writes a DistilBERT classifier of four classes and a batch for it: graph.pt and batch.safetensors; and,
+perceptron.pt, one of 64 pixels, 40 hidden units and 10 classes.
 
     python src/test/python/make_distilbert.py OUTDIR [--sequences 16] [--positions 64]
 
 The default configuration (66,956,548 parameters) with seeded random weights: no download. Inputs are
 input_ids and attention_mask; the sequences have different lengths and are padded. The graph returns the
-logits alone.
+logits alone, and is tapped.
 """
 
 import argparse
 import pathlib
+import sys
 
 import torch
 from safetensors.torch import save_file
 from torch import nn
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "main/python"))
+from fisherwatch._trace import trace  # noqa: E402
 
 PARAMETERS = 66_956_548
 
@@ -47,14 +52,18 @@ def main():
     ids = torch.randint(1000, config.vocab_size, mask.shape) * mask
     labels = torch.randint(4, (parsed.sequences,))
     parsed.outdir.mkdir(parents=True, exist_ok=True)
+    traced = trace(model, (ids[:3], mask[:3]))
+    assert traced.path == "tapped", traced.reason
+    graph = traced.script
     with torch.no_grad():
         wanted = reference(input_ids=ids, attention_mask=mask).logits
-        graph = torch.jit.trace(model, (ids[:3], mask[:3]), check_trace=False)
         torch.testing.assert_close(graph(ids, mask), wanted, rtol=1e-4, atol=1e-5)  # the number of examples is free
         torch.testing.assert_close(graph(ids[:1], mask[:1]), wanted[:1], rtol=1e-4, atol=1e-5)
-    graph.save(str(parsed.outdir / "graph.pt"))
+    traced.save(parsed.outdir / "graph.pt")
     batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
     save_file(batch, parsed.outdir / "batch.safetensors")
+    perceptron = trace(nn.Sequential(nn.Linear(64, 40), nn.Tanh(), nn.Linear(40, 10)), (torch.rand(3, 64),))
+    perceptron.save(parsed.outdir / "perceptron.pt")
     print(f"{parsed.outdir}: {PARAMETERS} parameters, {parsed.sequences} x {parsed.positions} tokens")
 
 

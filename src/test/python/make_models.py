@@ -20,15 +20,19 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "main/python"))
 import reference
 from bad_models import write_bad
+from fisherwatch._trace import first_output, trace
 from networks import (
     Branches,
     Classifier,
     ConvBatchNorm,
     DictOutput,
     Mixed,
+    Positions,
     Scalars,
+    Strided,
     TiedModule,
     TiedTensor,
     Tokens,
@@ -42,14 +46,19 @@ MODELS = pathlib.Path(__file__).resolve().parents[1] / "resources/models"
 class Case:
     """One kind of model, with the options that the command line needs for it."""
 
-    def __init__(self, model, batch, inputs, select=lambda out: out, script=False, half=(), every_name=False, **options):
+    def __init__(self, model, batch, inputs, select=lambda out: out, script=False, half=(), every_name=False, tapped=False,
+                 lie=None, **options):
         self.model, self.batch, self.inputs, self.select = model.eval(), batch, inputs, select
+        self.tapped, self.lie = tapped, lie
         self.script, self.half, self.every_name, self.options = script, dict(half), every_name, options
 
     def write(self, folder):
         folder.mkdir(parents=True)
         arguments = tuple(self.batch[name] for name in self.inputs)
-        save_graph(self.model, arguments, folder / "graph.pt", self.script)
+        if self.tapped:
+            save_tapped(self.model, arguments, self.select, folder / "graph.pt", self.lie)
+        else:
+            save_graph(self.model, arguments, folder / "graph.pt", self.script)
         weights = self.replace_weights()
         save_file(weights, folder / "weights.safetensors")
         save_file({k: v.contiguous() for k, v in self.batch.items()}, folder / "batch.safetensors")
@@ -113,12 +122,21 @@ def save_graph(model, arguments, path, script=False):
     drop_sources(path)
 
 
-def drop_sources(path):
+def save_tapped(model, arguments, select, path, lie):
+    traced = trace(model, arguments, lambda outputs: first_output(select(outputs)))
+    assert traced.path == "tapped", traced.reason
+    traced.save(path)
+    drop_sources(path, lie)
+
+
+def drop_sources(path, change=None):
     """Writes an archive anew without its debug records, which name files of this machine."""
     records = torch._C.PyTorchFileReader(str(path))
     kept = {n: records.get_record(n) for n in records.get_all_records() if not n.endswith(".debug_pkl")}
     writer = torch._C.PyTorchFileWriter(str(path))
     for name, data in kept.items():
+        if change is not None and name == "extra/fisherwatch.json":
+            data = change(data)
         if not name.startswith((".data/", "version", "byteorder")):  # the writer's own
             writer.write_record(name, data, len(data))
     writer.write_end_of_file()
@@ -205,7 +223,48 @@ def several_inputs():
     return Case(Mixed(3, 6, 4), batch, ["kind", "amount"])
 
 
+def image():
+    return {"image": floats(6, 2, 6, 6), "labels": classes(5, 6)}
+
+
+def tapped_positions():
+    batch = {"input_ids": classes(20, 5, 6), "attention_mask": padding(5, 6), "labels": classes(3, 5)}
+    return Case(Positions(20, 8, 6, 3), batch, ["input_ids", "attention_mask"], tapped=True)
+
+
+def tapped_tokens():
+    batch = {"ids": classes(9, 4, 5), "mask": padding(4, 5), "labels": classes(6, 4, 5)}
+    return Case(Positions(9, 6, 5, 6, pool=False), batch, ["ids"], mask="mask", tapped=True)
+
+
+def other_taps(description):
+    """Says that a layer's scale is tapped where its neighbour's is: shapes agree, figures do not."""
+    said = json.loads(description)
+    rules = {entry["name"]: entry for entry in said["parameters"]}
+    rules["enter.weight"]["taps"], rules["leave.weight"]["taps"] = [1], [0]
+    return json.dumps(said).encode()
+
+
+def tapped_lie():
+    model = nn.Sequential()
+    for name in ("enter", "leave"):
+        model.add_module(name, nn.Linear(5, 5))
+        model.add_module(name + "-tanh", nn.Tanh())
+    return Case(model, plain(count=5), ["x"], tapped=True, lie=other_taps)
+
+
 KINDS = {
+    "tapped-mlp": lambda: Case(Classifier(5, 8, 10), plain(), ["x"], tapped=True),
+    "tapped-conv": lambda: Case(ConvBatchNorm(5), image(), ["image"], tapped=True),
+    "tapped-conv-strided": lambda: Case(Strided(5), image(), ["image"], tapped=True),
+    "tapped-positions": tapped_positions,
+    "tapped-tokens": tapped_tokens,
+    "tapped-tied": lambda: Case(TiedModule(6, 4), plain(features=6, count=4), ["x"], tapped=True),
+    "tapped-unused": lambda: Case(Unused(5, 6, 4), plain(count=4), ["x"], tapped=True),
+    "tapped-double": lambda: Case(
+        Classifier(5, 7, 10).double(), plain(dtype=torch.float64), ["x"], tapped=True
+    ),
+    "tapped-lie": tapped_lie,
     "mlp": lambda: Case(Classifier(5, 8, 10), plain(), ["x"]),
     "mlp-two-classes": lambda: Case(Classifier(5, 6, 2), plain(count=2), ["x"]),
     "thousand-classes": lambda: Case(Classifier(4, 3, 1000), plain(4, 4, 1000), ["x"]),

@@ -62,6 +62,44 @@ class TransformerTuple(nn.Module):
         return x, self.head(pooled)
 
 
+class Positions(nn.Module):
+    """A transformer block with embedded positions, which are the same for every example, and padded words."""
+
+    def __init__(self, words, width, positions, classes, pool=True):
+        super().__init__()
+        self.pool = pool
+        self.embed = nn.Embedding(words, width, padding_idx=0)
+        self.position = nn.Embedding(positions, width)
+        self.attention = Attention(width)
+        self.norm = nn.LayerNorm(width)
+        self.feed = nn.Linear(width, width)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, input_ids, attention_mask=None):
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        x = self.embed(input_ids) + self.position(torch.arange(input_ids.shape[1], device=input_ids.device))
+        x = self.norm(x + self.attention(x, mask))
+        x = x + torch.relu(self.feed(x))
+        if not self.pool:
+            return self.head(x)
+        weight = mask.unsqueeze(2).to(x.dtype)
+        return self.head((x * weight).sum(1) / weight.sum(1))
+
+
+class Strided(nn.Module):
+    """Convolutions with every option, in two dimensions and in one."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.wide = nn.Conv2d(2, 4, 3, stride=2, padding=(1, 2), dilation=(1, 2), groups=2)
+        self.flat = nn.Conv1d(4, 6, 2, padding="same", bias=False, dilation=2)
+        self.head = nn.Linear(6, classes)
+
+    def forward(self, image):
+        x = torch.tanh(self.wide(image)).flatten(2)
+        return self.head(torch.tanh(self.flat(x)).mean(2))
+
+
 class Tokens(nn.Module):
     """Logits at every position, which shares its activations with those before it."""
 

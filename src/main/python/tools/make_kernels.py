@@ -128,6 +128,211 @@ class Kernels(torch.nn.Module):
         return results
 
     @torch.jit.export
+    def sizes(self, features: List[torch.Tensor]) -> List[torch.Tensor]:
+        """The largest Euclidean norm among the examples of each tensor (float64); 1 for integers."""
+        largest = torch.jit.annotate(List[torch.Tensor], [])
+        with torch.no_grad():
+            for a in features:
+                if a.is_floating_point():
+                    largest.append(self.largest_norm(a))
+                else:
+                    largest.append(torch.ones([], dtype=torch.float64, device=a.device))
+        return [torch.stack(largest).cpu()]
+
+    def largest_norm(self, a: torch.Tensor) -> torch.Tensor:
+        wide = a if a.dtype == torch.float64 or a.dtype == torch.float32 else a.to(torch.float32)
+        return torch.linalg.vector_norm(wide.reshape(a.size(0), -1), 2.0, [1]).max().to(torch.float64)
+
+    @torch.jit.export
+    def squares_each(
+        self,
+        logits: torch.Tensor,
+        cotangents: torch.Tensor,
+        flags: torch.Tensor,
+        rules: torch.Tensor,
+        members: torch.Tensor,
+        sizes: torch.Tensor,
+        outputs: List[torch.Tensor],
+        features: List[torch.Tensor],
+        parameters: List[torch.Tensor],
+        sums: List[torch.Tensor],
+    ) -> List[torch.Tensor]:
+        """The vector-Jacobian product of every example by itself, from the gradients at its taps.
+
+        A row of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists
+        taps, and the rule's options. Returns squared norms (float64, example by parameter, -1 where no gradient path
+        leads) and whether all is well: if a value could overflow, 0, and nothing has been added to ``sums``. With
+        ``flags[0]`` every example's squares are added there.
+        """
+        deltas = torch.autograd.grad(
+            [logits],
+            outputs,
+            torch.jit.annotate(Optional[List[Optional[torch.Tensor]]], [cotangents.to(logits.dtype)]),
+            retain_graph=True,
+            create_graph=False,
+            allow_unused=True,
+        )
+        examples = logits.size(0)
+        with torch.no_grad():
+            bounds = torch.jit.annotate(List[torch.Tensor], [])
+            for d in deltas:
+                if d is None:
+                    bounds.append(torch.zeros([], dtype=torch.float64, device=logits.device))
+                else:
+                    bounds.append(self.largest_norm(d))
+            bound = torch.stack(bounds).cpu()
+            product = bound * sizes
+            if not bool(((bound < 1e18) & (product < 1e18)).all()):
+                return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64)]
+            norms = torch.jit.annotate(List[torch.Tensor], [])
+            for p in range(rules.size(0)):
+                ds = torch.jit.annotate(List[torch.Tensor], [])
+                xs = torch.jit.annotate(List[torch.Tensor], [])
+                first = int(rules[p][1])
+                tiny = True
+                for place in range(first, first + int(rules[p][2])):
+                    tap = int(members[place])
+                    d = deltas[tap]
+                    if d is not None:
+                        ds.append(d)
+                        xs.append(features[tap])
+                        tiny = tiny and float(product[tap]) < 1e-15
+                if len(ds) == 0:
+                    norms.append(torch.full([examples], -1.0, dtype=torch.float64, device=logits.device))
+                else:
+                    total: Optional[torch.Tensor] = None
+                    if bool(flags[0]):
+                        total = sums[p]
+                    norms.append(self.contract(rules[p], ds, xs, parameters[p], total, tiny))
+            return [torch.stack(norms, 1).cpu(), torch.ones([1], dtype=torch.int64)]
+
+    def contract(self, rule: torch.Tensor, ds: List[torch.Tensor], xs: List[torch.Tensor], parameter: torch.Tensor,
+                 total: Optional[torch.Tensor], tiny: bool) -> torch.Tensor:
+        """One parameter's squared norms by example; the squares are added to ``total``.
+
+        With ``tiny`` all is done in double, since squares of small float32 numbers are zero.
+        """
+        kind = int(rule[0])
+        shape = parameter.size()
+        deltas = torch.jit.annotate(List[torch.Tensor], [])
+        others = torch.jit.annotate(List[torch.Tensor], [])
+        examples = ds[0].size(0)
+        for i, delta in enumerate(ds):
+            d = self.wide(delta, tiny)
+            x = self.wide(xs[i], tiny)
+            if kind == 0:
+                deltas.append(d.reshape(examples, -1, shape[0]))
+                others.append(x.reshape(examples, -1, shape[1]))
+            elif kind == 1:
+                deltas.append(x.reshape(examples, -1, shape[0]))
+                others.append(d.reshape(examples, -1, shape[1]))
+            elif kind == 2:
+                flat = x.unsqueeze(-2) if len(shape) == 3 else x
+                kernel = [1, shape[2]] if len(shape) == 3 else [shape[2], shape[3]]
+                deltas.append(d.reshape(examples, shape[0], -1).transpose(1, 2))
+                others.append(
+                    torch._C._nn.im2col(
+                        flat,
+                        kernel,
+                        [int(rule[7]), int(rule[8])],
+                        [int(rule[5]), int(rule[6])],
+                        [int(rule[3]), int(rule[4])],
+                    ).transpose(1, 2)
+                )
+            elif kind == 3:
+                deltas.append(d.reshape(examples, -1, shape[1]))
+                others.append(x.reshape(examples, -1))
+            else:
+                product = d * x if kind == 4 else d
+                if int(rule[3]) == 1:
+                    deltas.append(product.reshape(examples, shape[0], -1).sum(2))
+                else:
+                    deltas.append(product.reshape(examples, -1, parameter.numel()).sum(1))
+        if kind > 3:
+            g = deltas[0]
+            for more in deltas[1:]:
+                g = g + more
+            if total is not None:
+                total.view(-1).add_(g.square().sum(0).to(total.dtype))
+            return torch.linalg.vector_norm(g, 2.0, [1], dtype=torch.float64).square()
+        d = torch.cat(deltas, 1) if len(deltas) > 1 else deltas[0]
+        x = torch.cat(others, 1) if len(others) > 1 else others[0]
+        if kind == 3:
+            return self.embedding_squares(d, x, int(rule[3]), shape[0], total)
+        groups = int(rule[9]) if kind == 2 else 1
+        rows = shape[0] // groups
+        columns = x.size(2) // groups
+        norms = torch.zeros([examples], dtype=torch.float64, device=d.device)
+        for group in range(groups):
+            part: Optional[torch.Tensor] = None
+            if total is not None:
+                part = total.view(groups, rows, columns)[group]
+            norms += self.product_squares(
+                d[:, :, group * rows:(group + 1) * rows], x[:, :, group * columns:(group + 1) * columns], part
+            )
+        return norms
+
+    def wide(self, a: torch.Tensor, tiny: bool) -> torch.Tensor:
+        if a.is_floating_point() and a.dtype != torch.float64:
+            return a.to(torch.float64 if tiny else torch.float32)
+        return a
+
+    def product_squares(self, d: torch.Tensor, a: torch.Tensor, total: Optional[torch.Tensor]) -> torch.Tensor:
+        """Squared norms of d'a for every example, of [examples, positions, rows] and [examples, positions, columns].
+
+        With one position the square is a product of squares, for all examples at once. Without ``total`` no product is
+        made if the positions' inner products, <a, a'> <d, d'> summed, cost less. Else a few examples' products at a
+        time, which are squared while they are in the cache.
+        """
+        examples, positions, rows, columns = d.size(0), d.size(1), d.size(2), a.size(2)
+        if positions == 1:
+            d2, a2 = d[:, 0].square(), a[:, 0].square()
+            if total is not None:
+                if d2.dtype == total.dtype:
+                    total.addmm_(d2.t(), a2)
+                else:
+                    total.add_(torch.mm(d2.t(), a2).to(total.dtype))
+            return d2.sum(1, dtype=torch.float64) * a2.sum(1, dtype=torch.float64)
+        if total is None and positions * (rows + columns) < rows * columns:
+            products = torch.bmm(d, d.transpose(1, 2)).mul_(torch.bmm(a, a.transpose(1, 2)))
+            return products.sum([1, 2], dtype=torch.float64).clamp_(min=0.0)
+        step = min(examples, max(1, 262144 // (rows * columns)))
+        scratch = torch.empty([step, rows, columns], dtype=d.dtype, device=d.device)
+        norms = torch.jit.annotate(List[torch.Tensor], [])
+        start = 0
+        while start < examples:
+            count = min(step, examples - start)
+            g = scratch[:count]
+            torch.bmm(d[start:start + count].transpose(1, 2), a[start:start + count], out=g)
+            norms.append(torch.linalg.vector_norm(g, 2.0, [2]).to(torch.float64).square().sum(1))
+            if total is not None:
+                if count == 1:
+                    total.addcmul_(g[0], g[0])
+                else:
+                    total.add_(g.square_().sum(0))
+            start += count
+        return torch.cat(norms)
+
+    def embedding_squares(self, d: torch.Tensor, tokens: torch.Tensor, padding: int, vocabulary: int,
+                          total: Optional[torch.Tensor]) -> torch.Tensor:
+        """Squared norms by example of rows summed by token; only rows that occur are touched."""
+        examples = d.size(0)
+        first = torch.arange(examples, device=d.device).unsqueeze(1) * vocabulary
+        keys = (first + tokens.to(torch.int64)).reshape(-1)
+        rows = d.reshape(-1, d.size(2))
+        if padding >= 0:
+            kept = (tokens.reshape(-1) != padding).nonzero().squeeze(1)
+            keys = keys[kept]
+            rows = rows[kept]
+        found, places, _ = torch._unique2(keys, True, True, False)
+        g = torch.zeros([found.size(0), d.size(2)], dtype=d.dtype, device=d.device).index_add_(0, places, rows)
+        squared = torch.linalg.vector_norm(g, 2.0, [1]).to(torch.float64).square()
+        if total is not None:
+            total.index_add_(0, found % vocabulary, g.square_().to(total.dtype))
+        norms = torch.zeros([examples], dtype=torch.float64, device=d.device)
+        return norms.index_add_(0, torch.div(found, vocabulary, rounding_mode="floor"), squared)
+
+    @torch.jit.export
     def compare(self, places: torch.Tensor, place: torch.Tensor, gradients: List[torch.Tensor],
                 memory: List[torch.Tensor]) -> List[torch.Tensor]:
         """Inner products (float64) of a gradient with those that lie in some places of a ring, and its own place there.

@@ -94,6 +94,12 @@ final class EstimateCommand implements Callable<Integer> {
       description = "categorical, bernoulli or gaussian (default ${DEFAULT-VALUE}).")
   private String likelihood = "";
 
+  @Option(
+      names = "--path",
+      defaultValue = "auto",
+      description = "auto, plain (a pass for every micro-batch) or tapped (many examples in one).")
+  private String path = "";
+
   @Option(names = "--mask", description = "Tensor of the batch whose zeros mask positions.")
   private @Nullable String mask;
 
@@ -141,6 +147,7 @@ final class EstimateCommand implements Callable<Integer> {
     Likelihood output = likelihood();
     List<LayerMap.Rule> rules = rules();
     requireOneOf("--format", format, List.of("json", "table"));
+    requireOneOf("--path", path, List.of("auto", "plain", "tapped"));
     requireFiles();
     if (threads < 0) {
       throw new UsageException("--threads " + threads + " is below 0");
@@ -154,6 +161,9 @@ final class EstimateCommand implements Callable<Integer> {
       if (weights != null) {
         model.replaceWeights(weights, Optional.empty());
       }
+      if (path.equals("plain")) {
+        model.keepPlain("as asked for");
+      }
       LayerMap map = LayerMap.of(model.parameters(), rules);
       ProgressBar bar = new ProgressBar(System.err, "estimate", batches.size());
       Progress progress = quiet ? Progress.NONE : bar;
@@ -163,6 +173,7 @@ final class EstimateCommand implements Callable<Integer> {
           add(estimate, file, model);
         }
         bar.end();
+        requirePath(estimate.figures());
         if (diagonal != null) {
           writeDiagonal(estimate, diagonal);
         }
@@ -170,6 +181,13 @@ final class EstimateCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private void requirePath(Figures figures) throws ModelException {
+    if (path.equals("tapped") && !figures.settings().path().equals("tapped")) {
+      throw new ModelException(
+          "not-tapped", "--path tapped cannot be had: " + figures.settings().pathReason());
+    }
   }
 
   private TorchRuntime runtime() throws UsageException {

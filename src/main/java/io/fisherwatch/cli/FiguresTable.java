@@ -22,14 +22,15 @@ final class FiguresTable {
     table.append(
         String.format(
             Locale.ROOT,
-            "%d examples, %d classes, %d parameters; %s, rank %d, %d probes, micro-batch %d%n%n",
+            "%d examples, %d classes, %d parameters; %s, rank %d, %d probes, micro-batch %d, %s path%n%n",
             figures.examples(),
             figures.classes(),
             figures.parameters(),
             figures.settings().estimator(),
             figures.settings().rank(),
             figures.settings().probes(),
-            figures.settings().microBatch()));
+            figures.settings().microBatch(),
+            figures.settings().path()));
     table.append(
         String.format(
             ROW, "layer", "parameters", "tr lower", "tr F", "tr upper", "gap below", "gap above"));

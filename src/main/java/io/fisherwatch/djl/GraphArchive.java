@@ -127,6 +127,35 @@ final class GraphArchive {
     return Optional.of(names);
   }
 
+  /** Whether the graph has a method of that name. */
+  boolean hasMethod(String name) {
+    return bodies.getOrDefault(rootClass, "").contains("\n  def " + name + "(");
+  }
+
+  /**
+   * An extra file that the graph's author has put into the archive.
+   *
+   * @throws IOException if it is longer than allowed or cannot be read
+   */
+  Optional<byte[]> extra(String name, int mostBytes) throws IOException {
+    try (ZipFile zip = new ZipFile(file.toFile())) {
+      Optional<? extends ZipEntry> entry =
+          zip.stream()
+              .filter(e -> e.getName().matches("[^/]+/extra/" + Pattern.quote(name)))
+              .findFirst();
+      if (entry.isEmpty()) {
+        return Optional.empty();
+      }
+      try (InputStream in = zip.getInputStream(entry.get())) {
+        byte[] content = in.readNBytes(mostBytes + 1);
+        if (content.length > mostBytes) {
+          throw new IOException(name + " has more than " + mostBytes + " bytes");
+        }
+        return Optional.of(content);
+      }
+    }
+  }
+
   /** The names of all buffers, with the path of the modules that hold them. */
   Set<String> buffers() {
     Set<String> names = new LinkedHashSet<>();

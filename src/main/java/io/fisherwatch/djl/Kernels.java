@@ -56,6 +56,13 @@ final class Kernels {
     JniUtils.setGraphExecutorOptimize(false);
   }
 
+  /** The argument that makes the engine call another method than {@code forward}. */
+  static NDArray method(String name, PtNDManager manager) {
+    NDArray method = manager.create(0);
+    method.setName("module_method:" + name);
+    return method;
+  }
+
   /**
    * Calls a function.
    *
@@ -69,9 +76,7 @@ final class Kernels {
       // An array's name tells the engine's Java interface what to do with it: call a method, or
       // join a list.
       NDList inputs = new NDList();
-      NDArray method = scope.create(0);
-      method.setName("module_method:" + name);
-      inputs.add(method);
+      inputs.add(method(name, scope));
       for (int i = 0; i < arguments.length; i++) {
         if (arguments[i] instanceof NDList list) {
           if (list.isEmpty()) {

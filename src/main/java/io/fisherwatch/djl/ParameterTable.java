@@ -155,6 +155,11 @@ final class ParameterTable {
     return slots[parameter];
   }
 
+  /** The trainable parameters alone, one gradient each. */
+  NDList owners() {
+    return new NDList(differentiated.subList(0, trainable()));
+  }
+
   /** Brings figures from the order of the gradients into that of the parameters; 0 without one. */
   double[] byParameter(double[] byGradient) {
     double[] figures = new double[slots.length];

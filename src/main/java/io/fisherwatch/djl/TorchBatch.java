@@ -9,7 +9,7 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import io.fisherwatch.runtime.BoundBatch;
-import io.fisherwatch.runtime.ForwardPass;
+import io.fisherwatch.runtime.ExamplePass;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.OutputSelector;
@@ -22,12 +22,14 @@ final class TorchBatch implements BoundBatch {
   private final PtNDManager manager;
   private final NDList inputs;
   private final int examples;
+  private final TapBudget budget;
 
   TorchBatch(TorchModel model, PtNDManager manager, NDList inputs, int examples) {
     this.model = model;
     this.manager = manager;
     this.inputs = inputs;
     this.examples = examples;
+    this.budget = TapBudget.of(inputs, examples);
   }
 
   @Override
@@ -36,32 +38,68 @@ final class TorchBatch implements BoundBatch {
   }
 
   @Override
-  public ForwardPass forward(int from, int to) throws ModelException {
+  public TorchForwardPass forward(int from, int to) throws ModelException {
     Kernels.enter();
     PtNDManager scope = (PtNDManager) manager.newSubManager();
     try {
-      NDList slices = new NDList();
-      for (NDArray input : inputs) {
-        NDArray slice =
-            from == 0 && to == examples
-                ? input.duplicate()
-                : input.get(new NDIndex(from + ":" + to));
-        slice.attach(scope);
-        slices.add(slice);
-      }
-      NDArray logits = select(run(slices));
-      if (!isDifferentiable((PtNDArray) logits)) {
-        throw new ModelException(
-            "no-gradient",
-            "no gradient path leads from the logits to a parameter; the graph detaches them or"
-                + " computes them under no_grad");
-      }
-      HostTensor host = HostTensors.toHost(logits, model.kernels(), scope);
-      return new TorchForwardPass(model, scope, logits, check(host, to - from));
+      NDList slices = slices(from, to, scope);
+      return pass(select(run(slices, slices)), to - from, scope);
     } catch (ModelException | RuntimeException e) {
       scope.close();
       throw e;
     }
+  }
+
+  @Override
+  public boolean squaresEach() throws ModelException {
+    return model.taps().hold(this);
+  }
+
+  @Override
+  public ExamplePass forwardEach(int from) throws ModelException {
+    TorchExamplePass pass = forwardEach(from, Math.min(examples, from + budget.examples()));
+    budget.learn(pass.bytes() / pass.logits().examples());
+    return pass;
+  }
+
+  /** As above, of the examples from one to another. */
+  TorchExamplePass forwardEach(int from, int to) throws ModelException {
+    Kernels.enter();
+    PtNDManager scope = (PtNDManager) manager.newSubManager();
+    try {
+      NDList slices = slices(from, to, scope);
+      NDList arguments = new NDList();
+      arguments.add(Kernels.method(Taps.METHOD, scope));
+      arguments.addAll(slices);
+      NDList results = run(arguments, slices);
+      TorchForwardPass pass = pass(results.get(0), to - from, scope);
+      return new TorchExamplePass(model, pass, results, scope);
+    } catch (ModelException | RuntimeException e) {
+      scope.close();
+      throw e;
+    }
+  }
+
+  private NDList slices(int from, int to, PtNDManager scope) {
+    NDList slices = new NDList();
+    for (NDArray input : inputs) {
+      NDArray slice =
+          from == 0 && to == examples ? input.duplicate() : input.get(new NDIndex(from + ":" + to));
+      slice.attach(scope);
+      slices.add(slice);
+    }
+    return slices;
+  }
+
+  private TorchForwardPass pass(NDArray logits, int rows, PtNDManager scope) throws ModelException {
+    if (!isDifferentiable((PtNDArray) logits)) {
+      throw new ModelException(
+          "no-gradient",
+          "no gradient path leads from the logits to a parameter; the graph detaches them or"
+              + " computes them under no_grad");
+    }
+    HostTensor host = HostTensors.toHost(logits, model.kernels(), scope);
+    return new TorchForwardPass(model, scope, logits, check(host, rows));
   }
 
   /** The engine says "requires grad" of leaves only; what was computed has a gradient function. */
@@ -70,9 +108,9 @@ final class TorchBatch implements BoundBatch {
     return JniUtils.requiresGrad(array) || (function != null && !function.isEmpty());
   }
 
-  private NDList run(NDList slices) throws ModelException {
+  private NDList run(NDList arguments, NDList slices) throws ModelException {
     try {
-      return IValueUtils.forward(model.block(), slices, true);
+      return IValueUtils.forward(model.block(), arguments, true);
     } catch (EngineException e) {
       throw new ModelException(
           "shape-mismatch",

@@ -11,7 +11,9 @@ import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Logits;
+import io.fisherwatch.runtime.Parameter;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** One forward pass with the graph that differentiates it. */
@@ -32,6 +34,11 @@ final class TorchForwardPass implements ForwardPass {
   /** The logits on the device, with the graph behind them. */
   NDArray output() {
     return output;
+  }
+
+  /** The parameters' names, in the order of figures per parameter. */
+  List<String> names() {
+    return model.parameters().stream().map(Parameter::name).toList();
   }
 
   @Override
@@ -63,11 +70,11 @@ final class TorchForwardPass implements ForwardPass {
     }
   }
 
-  private static NDList sums(@Nullable DiagonalArray squares, PtNDManager scope) {
+  static NDList sums(@Nullable DiagonalArray squares, PtNDManager scope) {
     return squares == null ? new NDList(scope.create(0f)) : ((TorchDiagonal) squares).arrays();
   }
 
-  private NDArray onDevice(Cotangents cotangents, PtNDManager scope) {
+  NDArray onDevice(Cotangents cotangents, PtNDManager scope) {
     if (cotangents.rows() != logits.rows() || cotangents.classes() != logits.classes()) {
       throw new IllegalArgumentException(
           "cotangents are "

@@ -37,6 +37,7 @@ final class TorchModel implements Model {
   private final ParameterTable table;
   private final OutputSelector output;
   private final Optional<List<String>> inputNames;
+  private final Taps taps;
 
   /** Whether a replacement of weights has failed half-way. */
   private boolean mixed;
@@ -47,13 +48,15 @@ final class TorchModel implements Model {
       Kernels kernels,
       ParameterTable table,
       OutputSelector output,
-      Optional<List<String>> inputNames) {
+      Optional<List<String>> inputNames,
+      Taps taps) {
     this.manager = manager;
     this.block = block;
     this.kernels = kernels;
     this.table = table;
     this.output = output;
     this.inputNames = inputNames;
+    this.taps = taps;
   }
 
   static TorchModel load(NDManager parent, Path graph, OutputSelector output)
@@ -76,8 +79,9 @@ final class TorchModel implements Model {
                 + " has no parameter that takes gradients; save the graph without torch.jit.freeze and"
                 + " with requires_grad=True");
       }
+      Taps taps = Taps.of(archive, table, manager);
       loaded = true;
-      return new TorchModel(manager, block, kernels, table, output, archive.inputNames());
+      return new TorchModel(manager, block, kernels, table, output, archive.inputNames(), taps);
     } finally {
       if (!loaded) {
         manager.close();
@@ -180,6 +184,16 @@ final class TorchModel implements Model {
   }
 
   @Override
+  public Optional<String> plainReason() {
+    return taps.plainReason();
+  }
+
+  @Override
+  public void keepPlain(String reason) {
+    taps.keepPlain(reason);
+  }
+
+  @Override
   public DiagonalArray newDiagonal() {
     Kernels.enter();
     PtNDManager scope = (PtNDManager) manager.newSubManager();
@@ -233,6 +247,10 @@ final class TorchModel implements Model {
 
   ParameterTable table() {
     return table;
+  }
+
+  Taps taps() {
+    return taps;
   }
 
   OutputSelector output() {

@@ -1,25 +1,21 @@
 package io.fisherwatch.monitor;
 
-import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.likelihood.Likelihood;
-import io.fisherwatch.likelihood.Probe;
 import io.fisherwatch.runtime.BoundBatch;
 import io.fisherwatch.runtime.Cotangents;
+import io.fisherwatch.runtime.ExamplePass;
 import io.fisherwatch.runtime.ForwardPass;
-import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.snapshot.Estimate;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,9 +34,6 @@ final class BatchEstimator {
 
   /** Degrees of freedom below which a variance is not trusted to say that a target is reached. */
   private static final double LEAST_FREEDOM = 8;
-
-  /** Word of a key that no term has: it draws the micro-batches that get a second probe. */
-  private static final long PAIRING = -1;
 
   private final Model model;
   private final Likelihood likelihood;
@@ -131,8 +124,13 @@ final class BatchEstimator {
         memory);
   }
 
-  /** The squares of a batch, and how they were made. */
-  record Result(BatchTally tally, Terms terms, Plan plan, int examples, int classes) {}
+  /**
+   * The squares of a batch, and how they were made.
+   *
+   * @param pathReason why by the plain path; empty if tapped
+   */
+  record Result(
+      BatchTally tally, Terms terms, Plan plan, String pathReason, int examples, int classes) {}
 
   /**
    * Estimates one batch.
@@ -142,14 +140,29 @@ final class BatchEstimator {
    */
   Result estimate(Batch batch, long... key) throws ModelException {
     try (BoundBatch bound = model.bind(batch.inputs())) {
-      int microBatch = planning.microBatch(bound.examples());
-      try (ForwardPass first = bound.forward(0, Math.min(bound.examples(), microBatch))) {
+      boolean tapped = memory == null && settings.kind().splits() && bound.squaresEach();
+      int microBatch = planning.microBatch(bound.examples(), tapped);
+      try (ForwardPass first = first(bound, microBatch, tapped)) {
         Work work = new Work(batch, bound, microBatch, first, key);
         work.round(first);
         work.reachTarget(first);
         return work.result();
       }
     }
+  }
+
+  /** Opens a pass whose examples are squared each by itself, or one of the first micro-batch. */
+  private ForwardPass first(BoundBatch bound, int microBatch, boolean tapped)
+      throws ModelException {
+    if (tapped && microBatch == 1) {
+      ExamplePass pass = bound.forwardEach(0);
+      // Exact squares every output of an example alone, of which a pass would not tell them apart.
+      if (settings.kind() != EstimatorKind.EXACT || pass.logits().positions() == 1) {
+        return pass;
+      }
+      pass.close();
+    }
+    return bound.forward(0, Math.min(bound.examples(), microBatch));
   }
 
   private Terms terms(Targets targets, Plan plan, int classes) throws ModelException {
@@ -217,7 +230,8 @@ final class BatchEstimator {
         throw new ModelException("empty-batch", "every position of the batch is masked");
       }
       int parts = Terms.mostParts(likelihood, classes);
-      this.plan = planning.plan(parts, examples, logits.positions());
+      this.plan =
+          planning.plan(parts, examples, logits.positions()).via(first instanceof ExamplePass);
       this.terms = terms(targets, plan, classes);
       this.tally = newTally();
       this.draws = plan.probes();
@@ -229,18 +243,72 @@ final class BatchEstimator {
     }
 
     Result result() {
-      return new Result(tally, terms, plan, examples, classes);
+      return new Result(tally, terms, plan, pathReason(), examples, classes);
     }
 
-    /** One way through the batch, on as many threads as help; added up in the order of lanes. */
+    private String pathReason() {
+      if (plan.tapped()) {
+        return "";
+      }
+      if (!settings.kind().splits()) {
+        return settings.kind().label() + " squares whole batches";
+      }
+      return model
+          .plainReason()
+          .orElse(
+              microBatch > 1
+                  ? "micro-batches of " + microBatch + " examples are squared"
+                  : "every position of an example is squared alone");
+    }
+
+    /** One way through the batch. */
     void round(ForwardPass first) throws ModelException {
+      Round round =
+          new Round(settings, targets, terms, plan, examples, classes, draws, firstDraw, amplitude);
+      done.set(0);
+      if (first instanceof ExamplePass pass) {
+        squareExamples(round, pass);
+      } else {
+        squareMicroBatches(round, first);
+      }
+      if (firstDraw == 0 && tally.passes() == 0) {
+        // All cotangents were zero: pull back zeros, to learn which parameters a path leads to.
+        tally.addFixed(terms.terms().get(0), first.pullBack(new Cotangents(first.logits()), null));
+      }
+    }
+
+    /** Every example by itself, many in one pass, whose operations use all cores. */
+    private void squareExamples(Round round, ExamplePass first) throws ModelException {
+      ExampleLane lane = new ExampleLane(round, likelihood, key, tally, diagonals);
+      int from = 0;
+      while (from < examples) {
+        int squared;
+        if (from == 0 && firstDraw == 0) {
+          lane.square(first, from);
+          squared = first.logits().examples();
+        } else {
+          try (ExamplePass pass = bound.forwardEach(from)) {
+            lane.square(pass, from);
+            squared = pass.logits().examples();
+          }
+        }
+        from += squared;
+        progress.examplesDone(done.addAndGet(squared), examples);
+      }
+    }
+
+    /** On as many threads as help; added up in the order of lanes. */
+    private void squareMicroBatches(Round round, ForwardPass first) throws ModelException {
       int microBatches = (examples + microBatch - 1) / microBatch;
       int lanes = memory == null ? Math.min(crew.size(), microBatches) : 1;
-      List<Row> rows = new ArrayList<>();
+      List<MicroBatchLane> rows = new ArrayList<>();
+      List<BatchTally> tallies = new ArrayList<>();
       for (int lane = 0; lane < lanes; lane++) {
-        rows.add(new Row(lane == 0 ? tally : newTally(), diagonals.lane(lane)));
+        tallies.add(lane == 0 ? tally : newTally());
+        rows.add(
+            new MicroBatchLane(
+                round, likelihood, key, tallies.get(lane), diagonals.lane(lane), memory));
       }
-      done.set(0);
       crew.work(
           lanes,
           lane -> {
@@ -248,23 +316,19 @@ final class BatchEstimator {
               int from = index * microBatch;
               int to = Math.min(examples, from + microBatch);
               if (index == 0 && firstDraw == 0) {
-                rows.get(lane).microBatch(first, 0);
+                rows.get(lane).square(first, 0);
               } else {
                 try (ForwardPass pass = bound.forward(from, to)) {
-                  rows.get(lane).microBatch(pass, from);
+                  rows.get(lane).square(pass, from);
                 }
               }
               progress.examplesDone(done.addAndGet(to - from), examples);
             }
           });
-      for (Row row : rows.subList(1, lanes)) {
-        tally.merge(row.tally);
+      for (BatchTally more : tallies.subList(1, lanes)) {
+        tally.merge(more);
       }
       diagonals.collectLanes();
-      if (firstDraw == 0 && tally.passes() == 0) {
-        // All cotangents were zero: pull back zeros, to learn which parameters a path leads to.
-        tally.addFixed(terms.terms().get(0), first.pullBack(new Cotangents(first.logits()), null));
-      }
     }
 
     /** Spends further probes on the batch until its error is what it should be. */
@@ -290,7 +354,7 @@ final class BatchEstimator {
         firstDraw += draws;
         probes += draws;
       }
-      plan = new Plan(plan.rank(), probes, plan.microBatch(), plan.pairEvery(), plan.reason());
+      plan = plan.withProbes(probes);
     }
 
     /** An error of few degrees of freedom may be small by chance, and is not trusted. */
@@ -299,144 +363,6 @@ final class BatchEstimator {
       return variance == 0
           || (tally.relativeError(Quantity.FISHER, 0) <= wished
               && tally.freedom(Quantity.FISHER, 0) >= LEAST_FREEDOM);
-    }
-
-    /** The micro-batches of one lane, in a row. */
-    private final class Row {
-
-      private final BatchTally tally;
-      private final DiagonalSums diagonals;
-      private final double[] u = new double[classes];
-      private final long[] probeKey;
-      private @Nullable Cotangents cotangents;
-
-      Row(BatchTally tally, DiagonalSums diagonals) {
-        this.tally = tally;
-        this.diagonals = diagonals;
-        this.probeKey = Arrays.copyOf(new long[] {settings.seed()}, key.length + 4);
-        System.arraycopy(key, 0, probeKey, 1, key.length);
-      }
-
-      void microBatch(ForwardPass pass, int from) throws ModelException {
-        boolean firstRound = firstDraw == 0;
-        Rows rows = Rows.of(pass.logits(), likelihood, from, targets);
-        for (int i = 0; firstRound && i < rows.count(); i++) {
-          tally.addRow(rows.core(i));
-        }
-        for (Term term : terms.terms()) {
-          if (settings.kind() == EstimatorKind.EXACT) {
-            squareRowByRow(term, rows, pass);
-          } else if (isRandom(term, rows)) {
-            squareProbes(term, rows, pass, draws(from));
-          } else if (firstRound) {
-            squareOnce(term, rows, pass);
-          }
-        }
-      }
-
-      /** A whole batch is squared probe by probe even if it is one row: probes are compared. */
-      private boolean isRandom(Term term, Rows rows) {
-        boolean fixedSign = settings.distribution() == Distribution.RADEMACHER;
-        boolean compared = !settings.kind().splits() && microBatch >= examples;
-        return !term.rankOne() || rows.count() > 1 || !fixedSign || compared;
-      }
-
-      /** Probes of a random term in this micro-batch: one in so many has a second one. */
-      private int draws(int from) {
-        if (firstDraw > 0 || draws > 1 || plan.pairEvery() == 0) {
-          return draws;
-        }
-        int index = from / microBatch;
-        int block = index / plan.pairEvery();
-        int chosen = (int) (probe(block, PAIRING, 0).uniform() * plan.pairEvery());
-        int blocks = (examples + microBatch - 1) / microBatch / plan.pairEvery();
-        return block < blocks && index % plan.pairEvery() == chosen ? 2 : 1;
-      }
-
-      private void squareProbes(Term term, Rows rows, ForwardPass pass, int count)
-          throws ModelException {
-        double scale = Work.this.amplitude / Math.sqrt(count);
-        double[][] squares = new double[count][];
-        for (int draw = 0; draw < count; draw++) {
-          Cotangents all = cleared(pass);
-          for (int i = 0; i < rows.count(); i++) {
-            Probe probe = probe(rows.place(i), term.id(), firstDraw + draw);
-            term.part().fill(rows.core(i), rows.label(i), probe, u);
-            double sign = term.rankOne() ? probe.next() : 1;
-            multiply(u, sign * scale);
-            all.set(rows.row(i), u);
-          }
-          int probe = draw;
-          squares[draw] = tally.noSquares();
-          pullBack(
-              pass,
-              all,
-              term,
-              true,
-              gradient ->
-                  squares[probe] = tally.enterProbe(term, probe, gradient, 1 / (scale * scale)));
-        }
-        tally.closeMicroBatch(term, squares);
-      }
-
-      /** A rank-one part of a single row has no randomness but its sign, which squares away. */
-      private void squareOnce(Term term, Rows rows, ForwardPass pass) throws ModelException {
-        Cotangents all = cleared(pass);
-        for (int i = 0; i < rows.count(); i++) {
-          fill(term, rows, i, all);
-        }
-        pullBack(pass, all, term, false, gradient -> tally.addFixed(term, gradient));
-      }
-
-      /** A rank-one part of one row, alone: its square is the part of the diagonal, exactly. */
-      private void squareRowByRow(Term term, Rows rows, ForwardPass pass) throws ModelException {
-        for (int i = 0; i < rows.count(); i++) {
-          Cotangents one = cleared(pass);
-          fill(term, rows, i, one);
-          pullBack(pass, one, term, false, gradient -> tally.addFixed(term, gradient));
-        }
-      }
-
-      private void fill(Term term, Rows rows, int i, Cotangents into) throws ModelException {
-        term.part().fill(rows.core(i), rows.label(i), probe(rows.place(i), term.id(), 0), u);
-        into.set(rows.row(i), u);
-      }
-
-      /** Pulls back cotangents, unless they are zero, and hands on what is left of the gradient. */
-      private void pullBack(
-          ForwardPass pass, Cotangents all, Term term, boolean random, Consumer<Gradient> then)
-          throws ModelException {
-        if (all.isZero()) {
-          return;
-        }
-        boolean compared = term.addsTo().contains(Quantity.FISHER);
-        then.accept(pass.pullBack(all, diagonals.of(term, random), compared ? memory : null));
-      }
-
-      private Probe probe(long place, long term, int draw) {
-        probeKey[probeKey.length - 3] = place;
-        probeKey[probeKey.length - 2] = term;
-        probeKey[probeKey.length - 1] = draw;
-        return Probe.of(settings.distribution(), probeKey);
-      }
-
-      private Cotangents cleared(ForwardPass pass) {
-        Cotangents current = cotangents;
-        if (current == null || current.rows() != pass.logits().rows()) {
-          current = new Cotangents(pass.logits());
-          cotangents = current;
-        }
-        current.clear();
-        return current;
-      }
-    }
-  }
-
-  private static void multiply(double[] values, double factor) {
-    if (factor != 1) {
-      for (int i = 0; i < values.length; i++) {
-        values[i] *= factor;
-      }
     }
   }
 }

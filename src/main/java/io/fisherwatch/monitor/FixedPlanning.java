@@ -6,9 +6,10 @@ import java.util.OptionalDouble;
  * A plan from the settings alone, the same for every batch.
  *
  * <p>{@code hutchinson} and {@code monte-carlo} square the whole batch, as in the paper, with eight
- * probes. {@code deflated} and {@code exact} square each example alone (up to 256 of them): that
- * removes the cross terms between examples, and with them most of the variance, for the same
- * backward work; with them rank-one parts have no randomness. A core of few parts is split wholly.
+ * probes. {@code deflated} and {@code exact} square each example alone (up to 256 of them, or all
+ * if tapped): that removes the cross terms between examples, and with them most of the variance,
+ * for the same backward work; with them rank-one parts have no randomness. A core of few parts is
+ * split wholly.
  */
 final class FixedPlanning implements Planning {
 
@@ -26,6 +27,7 @@ final class FixedPlanning implements Planning {
 
   private final EstimatorSettings settings;
   private final OptionalDouble target;
+  private boolean tapped;
 
   /**
    * @param target relative standard error that more probes are spent on until it is reached
@@ -36,12 +38,9 @@ final class FixedPlanning implements Planning {
   }
 
   @Override
-  public int microBatch(int examples) {
-    return microBatch(settings, examples);
-  }
-
-  static int microBatch(EstimatorSettings settings, int examples) {
-    int chosen = settings.kind().splits() ? Plan.finest(examples) : examples;
+  public int microBatch(int examples, boolean taps) {
+    tapped = taps;
+    int chosen = settings.kind().splits() ? Plan.finest(examples, tapped) : examples;
     return Math.min(examples, settings.microBatch().orElse(chosen));
   }
 
@@ -57,7 +56,7 @@ final class FixedPlanning implements Planning {
   @Override
   public Plan plan(int parts, int examples, int positions) {
     int rank = rank(settings, parts);
-    int microBatch = microBatch(examples);
+    int microBatch = microBatch(examples, tapped);
     String why =
         switch (settings.kind()) {
           case EXACT -> "every part of every output alone";

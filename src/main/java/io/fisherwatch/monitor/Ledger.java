@@ -31,6 +31,7 @@ final class Ledger {
   private long probes;
   private int classes;
   private Plan plan = new Plan(0, 1, 1);
+  private String pathReason = "";
 
   Ledger(
       List<Parameter> parameters,
@@ -59,6 +60,7 @@ final class Ledger {
     probes += result.plan().probes();
     classes = result.classes();
     plan = result.plan();
+    pathReason = result.pathReason();
   }
 
   /** Which parameters take gradients. */
@@ -116,7 +118,8 @@ final class Ledger {
             plan.microBatch(),
             plan.probes(),
             settings.distribution().label(),
-            "plain",
+            plan.tapped() ? "tapped" : "plain",
+            pathReason,
             plan.reason());
     return new Figures(
         examples, positions, classes, all, probes, made, statistics.core(), aliases, figures);
@@ -169,6 +172,8 @@ final class Ledger {
     sheet.longs("counts", examples, positions, probes, classes);
     sheet.longs("plan", plan.rank(), plan.probes(), plan.microBatch(), plan.pairEvery());
     sheet.text("plan-reason", plan.reason());
+    sheet.longs("plan-tapped", plan.tapped() ? 1 : 0);
+    sheet.text("path-reason", pathReason);
   }
 
   void restore(StateReading reading) throws IOException {
@@ -185,5 +190,9 @@ final class Ledger {
     classes = (int) counts[3];
     int[] made = Arrays.stream(reading.longs("plan", 4)).mapToInt(Math::toIntExact).toArray();
     plan = new Plan(made[0], made[1], made[2], made[3], reading.text("plan-reason"));
+    if (reading.has("plan-tapped")) { // a state of an earlier version has none
+      plan = plan.via(reading.longs("plan-tapped", 1)[0] != 0);
+      pathReason = reading.text("path-reason");
+    }
   }
 }

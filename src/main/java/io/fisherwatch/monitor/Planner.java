@@ -84,16 +84,23 @@ final class Planner implements Planning {
   }
 
   @Override
-  public int microBatch(int examples) {
+  public int microBatch(int examples, boolean tapped) {
     if (settings.microBatch().isPresent()) {
       inHand = Math.min(examples, settings.microBatch().getAsInt());
       return inHand;
     }
-    if (held && heldSize > 0) {
-      inHand = Math.max(Plan.finest(examples), Math.min(examples, heldSize));
+    if (tapped) {
+      // Nothing to weigh: each example by itself costs no more, and has the least variance.
+      current = 1;
+      inHand = 1;
+      heldSize = 1;
       return inHand;
     }
-    int finest = Plan.finest(examples);
+    if (held && heldSize > 0) {
+      inHand = Math.max(Plan.finest(examples, false), Math.min(examples, heldSize));
+      return inHand;
+    }
+    int finest = Plan.finest(examples, false);
     int largest = Math.max(finest, Math.min(LARGEST, examples));
     current = Math.max(finest, Math.min(largest, current));
     inHand = current;
@@ -229,9 +236,9 @@ final class Planner implements Planning {
     if (target.isPresent()) {
       wanted = Math.ceil(variance / (target.getAsDouble() * target.getAsDouble()));
     } else {
-      Plan plan = result.plan();
-      double one = work(result, new Plan(plan.rank(), 1, current));
-      double probe = work(result, new Plan(plan.rank(), 2, current)) - one;
+      Plan plan = new Plan(result.plan().rank(), 1, current).via(result.plan().tapped());
+      double one = work(result, plan);
+      double probe = work(result, plan.withProbes(2)) - one;
       wanted =
           probe > 0 && variance > 0
               ? Math.sqrt((one - probe) / probe * variance / betweenVariance)
@@ -254,7 +261,9 @@ final class Planner implements Planning {
     text.append(
         settings.microBatch().isPresent()
             ? "micro-batch as given"
-            : "micro-batch " + current + " has the least cost × variance of " + arms.keySet());
+            : latestTapped()
+                ? "examples squared one at a time, in one pass"
+                : "micro-batch " + current + " has the least cost × variance of " + arms.keySet());
     text.append(
         settings.probes().isPresent()
             ? "; probes as given"
@@ -267,6 +276,10 @@ final class Planner implements Planning {
                     Math.sqrt(arm.variance.mean()),
                     Math.sqrt(betweenVariance)));
     return text.toString();
+  }
+
+  private boolean latestTapped() {
+    return latest != null && latest.plan().tapped();
   }
 
   void save(StateSheet sheet) {

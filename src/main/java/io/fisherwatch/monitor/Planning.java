@@ -3,8 +3,12 @@ package io.fisherwatch.monitor;
 /** Decides what each batch is estimated with. */
 interface Planning {
 
-  /** How many examples of a batch are squared together. */
-  int microBatch(int examples);
+  /**
+   * How many examples of a batch are squared together.
+   *
+   * @param tapped whether squaring each by itself costs no more than squaring all together
+   */
+  int microBatch(int examples, boolean tapped);
 
   /**
    * The whole plan, once the logits of the first micro-batch are known.

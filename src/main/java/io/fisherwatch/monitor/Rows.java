@@ -4,6 +4,9 @@ import io.fisherwatch.likelihood.Core;
 import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,27 +27,45 @@ final class Rows {
   private final @Nullable Core[] kept;
 
   private Rows(
-      Logits logits, Likelihood likelihood, int firstExample, int[] rows, Targets targets) {
+      Logits logits,
+      Likelihood likelihood,
+      int firstExample,
+      int[] rows,
+      Targets targets,
+      boolean keep) {
     this.logits = logits;
     this.likelihood = likelihood;
     this.firstExample = firstExample;
     this.rows = rows;
     this.targets = targets;
-    boolean keep = (long) rows.length * logits.classes() <= KEPT;
     this.kept = new @Nullable Core[keep ? rows.length : 0];
   }
 
   /** The unmasked rows of the logits of the examples from {@code firstExample} on. */
   static Rows of(Logits logits, Likelihood likelihood, int firstExample, Targets targets) {
-    int[] rows = new int[logits.rows()];
+    return of(logits, likelihood, firstExample, targets, 0, logits.rows());
+  }
+
+  /** The same, of every example by itself. */
+  static List<Rows> each(Logits logits, Likelihood likelihood, int firstExample, Targets targets) {
+    List<Rows> each = new ArrayList<>();
+    for (int from = 0; from < logits.rows(); from += logits.positions()) {
+      each.add(of(logits, likelihood, firstExample, targets, from, from + logits.positions()));
+    }
+    return each;
+  }
+
+  private static Rows of(
+      Logits logits, Likelihood likelihood, int firstExample, Targets targets, int from, int to) {
+    int[] rows = new int[to - from];
     int count = 0;
-    for (int row = 0; row < rows.length; row++) {
+    for (int row = from; row < to; row++) {
       if (!targets.isMasked(firstExample * logits.positions() + row)) {
         rows[count++] = row;
       }
     }
-    return new Rows(
-        logits, likelihood, firstExample, java.util.Arrays.copyOf(rows, count), targets);
+    boolean keep = (long) logits.rows() * logits.classes() <= KEPT;
+    return new Rows(logits, likelihood, firstExample, Arrays.copyOf(rows, count), targets, keep);
   }
 
   /** How many there are. */

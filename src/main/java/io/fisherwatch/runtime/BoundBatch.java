@@ -17,6 +17,24 @@ public interface BoundBatch extends AutoCloseable {
    */
   ForwardPass forward(int from, int to) throws ModelException;
 
+  /**
+   * Whether examples can be squared each by itself in one pass. The first batch of a loaded model
+   * finds out whether what its graph says of that is true.
+   *
+   * @throws ModelException as {@link #forward}
+   */
+  boolean squaresEach() throws ModelException;
+
+  /**
+   * Runs the model on examples that can be pulled back each by itself: as many of those that follow
+   * as fit into the memory set aside for it, which {@link ForwardPass#logits} tells.
+   *
+   * @param from first example
+   * @throws ModelException as {@link #forward}
+   * @throws IllegalStateException if {@link #squaresEach} does not hold
+   */
+  ExamplePass forwardEach(int from) throws ModelException;
+
   @Override
   void close();
 }

@@ -40,6 +40,16 @@ public final class Cotangents {
     }
   }
 
+  /** A copy of one row's cotangent. */
+  public double[] row(int row) {
+    double[] cotangent = new double[classes];
+    for (int i = 0; i < classes; i++) {
+      int place = row * classes + i;
+      cotangent[i] = wide ? values.getDouble(8 * place) : values.getFloat(4 * place);
+    }
+    return cotangent;
+  }
+
   /** Sets all to zero. */
   public void clear() {
     for (int i = 0; i < values.capacity(); i += 4) {

@@ -62,6 +62,15 @@ public interface Model extends AutoCloseable {
    */
   BoundBatch bind(List<HostTensor> inputs) throws ModelException;
 
+  /**
+   * Why examples are squared by a pass each, the plain path; empty while one pass is enough for
+   * many of them.
+   */
+  Optional<String> plainReason();
+
+  /** Keeps to the plain path from now on. */
+  void keepPlain(String reason);
+
   /** Zeroed float32 arrays in the shapes of the trainable parameters, on the model's device. */
   DiagonalArray newDiagonal();
 

@@ -9,6 +9,7 @@ package io.fisherwatch.snapshot;
  * @param probes independent probes per batch
  * @param distribution {@code rademacher} or {@code gaussian}
  * @param path {@code plain} or {@code tapped}
+ * @param pathReason one line that says why plain; empty if tapped
  * @param reason one line that says why rank, micro-batch and probes are what they are
  */
 public record Settings(
@@ -18,4 +19,5 @@ public record Settings(
     int probes,
     String distribution,
     String path,
+    String pathReason,
     String reason) {}

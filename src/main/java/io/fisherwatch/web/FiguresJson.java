@@ -44,6 +44,9 @@ public final class FiguresJson {
     json.put("estimator", figures.settings().estimator());
     json.put("distribution", figures.settings().distribution());
     json.put("path", figures.settings().path());
+    if (!figures.settings().pathReason().isEmpty()) {
+      json.put("pathReason", figures.settings().pathReason());
+    }
     json.put("reason", figures.settings().reason());
     ObjectNode core = json.putObject("core");
     number(core, "trace", figures.core().trace());

@@ -37,7 +37,7 @@ export class Trust {
     const items = [
       ["parameters covered", `${count(layer.covered)} of ${count(layer.parameters)} (${percent(ratio(layer.covered, layer.parameters))})`],
       ["non-finite gradient values", count(layer.nonFinite)],
-      ["estimator", `${s.estimator}, ${s.distribution} probes, ${s.path ?? NONE} path`],
+      ["estimator", `${s.estimator}, ${s.distribution} probes, ${s.path ?? NONE} path${s.pathReason ? `: ${s.pathReason}` : ""}`],
       ["probes per batch", count(s.probes)],
       ["rank split off", count(s.rank)],
       ["micro-batch", `${count(s.microBatch)} examples`],

@@ -76,7 +76,7 @@ class MetricsTest {
             10,
             10,
             2,
-            new Settings("deflated", 1, 1, 2, "rademacher", "plain", ""),
+            new Settings("deflated", 1, 1, 2, "rademacher", "plain", "", ""),
             new CoreFigures(0.5, 0.2, Double.NaN, 1),
             Map.of(),
             figures));

@@ -33,7 +33,7 @@ class SnapshotBoardTest {
     for (int i = 1; i < layers; i++) {
       figures.add(layer("layer" + i));
     }
-    Settings settings = new Settings("exact", 0, 1, 1, "rademacher", "plain", "");
+    Settings settings = new Settings("exact", 0, 1, 1, "rademacher", "plain", "", "");
     return new RunSnapshot(
         "run",
         1,

@@ -26,7 +26,7 @@ final class SimulatedRuns {
 
   private static final int STEPS_PER_CHECKPOINT = 10;
   private static final Settings SETTINGS =
-      new Settings("deflated", 2, 4, 1, "rademacher", "plain", "micro-batch 4 costs the least");
+      new Settings("deflated", 2, 4, 1, "rademacher", "plain", "", "micro-batch 4 costs the least");
 
   private final LongSupplier clock;
   private final Map<String, Integer> steps = new HashMap<>();

@@ -1,0 +1,88 @@
+package io.fisherwatch.monitor;
+
+import io.fisherwatch.likelihood.Probe;
+import io.fisherwatch.runtime.Cotangents;
+import io.fisherwatch.runtime.Logits;
+import io.fisherwatch.runtime.ModelException;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/** Makes the cotangents of terms, from keys that hang on a row's place alone. For one thread. */
+final class Drawing {
+
+  private final Round round;
+  private final double[] u;
+  private final long[] probeKey;
+  private @Nullable Cotangents cotangents;
+
+  /**
+   * @param key tells the batch's randomness from that of others
+   */
+  Drawing(Round round, long[] key) {
+    this.round = round;
+    this.u = new double[round.classes()];
+    this.probeKey = Arrays.copyOf(new long[] {round.settings().seed()}, key.length + 4);
+    System.arraycopy(key, 0, probeKey, 1, key.length);
+  }
+
+  /** Cotangents of as many rows, all zero: the same ones each time. */
+  Cotangents cleared(Logits logits) {
+    Cotangents current = cotangents;
+    if (current == null || current.rows() != logits.rows()) {
+      current = new Cotangents(logits);
+      cotangents = current;
+    }
+    current.clear();
+    return current;
+  }
+
+  /**
+   * Sets the rows' cotangents of a term's probe.
+   *
+   * @param draw counted from the first of the round
+   * @return whether any is not zero
+   */
+  boolean random(Term term, Rows rows, int draw, double scale, Cotangents into)
+      throws ModelException {
+    boolean any = false;
+    for (int i = 0; i < rows.count(); i++) {
+      Probe probe = probe(rows.place(i), term.id(), round.firstDraw() + draw);
+      term.part().fill(rows.core(i), rows.label(i), probe, u);
+      double sign = term.rankOne() ? probe.next() : 1;
+      multiply(sign * scale);
+      any |= set(rows.row(i), into);
+    }
+    return any;
+  }
+
+  /** Sets the cotangent of a term without randomness in one row; whether it is not zero. */
+  boolean fixed(Term term, Rows rows, int i, Cotangents into) throws ModelException {
+    term.part().fill(rows.core(i), rows.label(i), probe(rows.place(i), term.id(), 0), u);
+    return set(rows.row(i), into);
+  }
+
+  Probe probe(long place, long term, int draw) {
+    probeKey[probeKey.length - 3] = place;
+    probeKey[probeKey.length - 2] = term;
+    probeKey[probeKey.length - 1] = draw;
+    return Probe.of(round.settings().distribution(), probeKey);
+  }
+
+  private boolean set(int row, Cotangents into) {
+    into.set(row, u);
+    for (double value : u) {
+      if (value != 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private void multiply(double factor) {
+    if (factor != 1) {
+      for (int i = 0; i < u.length; i++) {
+        u[i] *= factor;
+      }
+    }
+  }
+}

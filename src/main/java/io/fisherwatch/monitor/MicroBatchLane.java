@@ -1,0 +1,110 @@
+package io.fisherwatch.monitor;
+
+import io.fisherwatch.likelihood.Likelihood;
+import io.fisherwatch.runtime.Cotangents;
+import io.fisherwatch.runtime.ForwardPass;
+import io.fisherwatch.runtime.Gradient;
+import io.fisherwatch.runtime.GradientMemory;
+import io.fisherwatch.runtime.ModelException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** The plain path: one thread's micro-batches, each squared by passes of its own. */
+final class MicroBatchLane {
+
+  private final Round round;
+  private final Likelihood likelihood;
+  private final Drawing drawing;
+  private final BatchTally tally;
+  private final DiagonalSums diagonals;
+  private final @Nullable GradientMemory memory;
+
+  /**
+   * @param memory where gradients are compared, or null
+   */
+  MicroBatchLane(
+      Round round,
+      Likelihood likelihood,
+      long[] key,
+      BatchTally tally,
+      DiagonalSums diagonals,
+      @Nullable GradientMemory memory) {
+    this.round = round;
+    this.likelihood = likelihood;
+    this.drawing = new Drawing(round, key);
+    this.tally = tally;
+    this.diagonals = diagonals;
+    this.memory = memory;
+  }
+
+  /**
+   * Squares a micro-batch.
+   *
+   * @param from its first example
+   */
+  void square(ForwardPass pass, int from) throws ModelException {
+    Rows rows = Rows.of(pass.logits(), likelihood, from, round.targets());
+    for (int i = 0; round.isFirst() && i < rows.count(); i++) {
+      tally.addRow(rows.core(i));
+    }
+    for (Term term : round.terms().terms()) {
+      if (round.settings().kind() == EstimatorKind.EXACT) {
+        rowByRow(term, rows, pass);
+      } else if (round.isRandom(term, rows)) {
+        probes(term, rows, pass, round.draws(from, drawing));
+      } else if (round.isFirst()) {
+        once(term, rows, pass);
+      }
+    }
+  }
+
+  private void probes(Term term, Rows rows, ForwardPass pass, int count) throws ModelException {
+    double scale = round.scale(count);
+    double[][] squares = new double[count][];
+    for (int draw = 0; draw < count; draw++) {
+      Cotangents all = drawing.cleared(pass.logits());
+      boolean any = drawing.random(term, rows, draw, scale, all);
+      int probe = draw;
+      squares[draw] = tally.noSquares();
+      if (any) {
+        pullBack(
+            pass,
+            all,
+            term,
+            true,
+            gradient ->
+                squares[probe] = tally.enterProbe(term, probe, gradient, 1 / (scale * scale)));
+      }
+    }
+    tally.closeMicroBatch(term, squares);
+  }
+
+  /** A rank-one part of a single row has no randomness but its sign, which squares away. */
+  private void once(Term term, Rows rows, ForwardPass pass) throws ModelException {
+    Cotangents all = drawing.cleared(pass.logits());
+    boolean any = false;
+    for (int i = 0; i < rows.count(); i++) {
+      any |= drawing.fixed(term, rows, i, all);
+    }
+    if (any) {
+      pullBack(pass, all, term, false, gradient -> tally.addFixed(term, gradient));
+    }
+  }
+
+  /** A rank-one part of one row, alone: its square is the part of the diagonal, exactly. */
+  private void rowByRow(Term term, Rows rows, ForwardPass pass) throws ModelException {
+    for (int i = 0; i < rows.count(); i++) {
+      Cotangents one = drawing.cleared(pass.logits());
+      if (drawing.fixed(term, rows, i, one)) {
+        pullBack(pass, one, term, false, gradient -> tally.addFixed(term, gradient));
+      }
+    }
+  }
+
+  private void pullBack(
+      ForwardPass pass, Cotangents all, Term term, boolean random, Consumer<Gradient> then)
+      throws ModelException {
+    boolean compared = term.addsTo().contains(Quantity.FISHER);
+    then.accept(pass.pullBack(all, diagonals.of(term, random), compared ? memory : null));
+  }
+}
