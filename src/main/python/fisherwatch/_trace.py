@@ -59,9 +59,7 @@ def first_output(outputs: Any) -> Tensor:
     return outputs
 
 
-def trace(
-    module: nn.Module, inputs: Sequence[Tensor], logits: Callable[[Any], Tensor] = first_output
-) -> TracedGraph:
+def trace(module: nn.Module, inputs: Sequence[Tensor], logits: Callable[[Any], Tensor] = first_output) -> TracedGraph:
     """Traces a network in evaluation mode, with taps if it can be done and proves right.
 
     ``inputs`` are the network's arguments; the first dimension of each is the example, and its size stays free.
@@ -163,7 +161,5 @@ def _resized(inputs: tuple[Tensor, ...], examples: int) -> tuple[Tensor, ...]:
 def _describe(roles: tuple[Role, ...] | None, reason: str | None) -> str:
     if roles is None:
         return json.dumps({"version": 1, "plain": reason})
-    described = [
-        {"name": r.parameter, "rule": r.rule, "taps": list(r.taps), "options": list(r.options)} for r in roles
-    ]
+    described = [{"name": r.parameter, "rule": r.rule, "taps": list(r.taps), "options": list(r.options)} for r in roles]
     return json.dumps({"version": 1, "parameters": described})

@@ -213,7 +213,10 @@ def test_frozen_parameters_have_no_rule_and_unused_ones_say_so() -> None:
     graph = trace(module, (torch.randn(4, 5),))
     assert graph.roles is not None
     assert {r.parameter: r.rule for r in graph.roles} == {
-        "hidden.bias": "shift", "head.weight": "linear", "head.bias": "shift", "spare.weight": "unused"
+        "hidden.bias": "shift",
+        "head.weight": "linear",
+        "head.bias": "shift",
+        "spare.weight": "unused",
     }
 
 

@@ -32,7 +32,7 @@ public final class SampleRun {
     for (int i = 0; i < layers; i++) {
       figures.add(layer("encoder.layer." + i / 8 + ".part" + i % 8, 1 + 0.01 * i));
     }
-    Settings settings = new Settings("deflated", 1, 1, 2, "rademacher", "plain", "a sample");
+    Settings settings = new Settings("deflated", 1, 1, 2, "rademacher", "tapped", "", "a sample");
     Figures all =
         new Figures(
             64,
