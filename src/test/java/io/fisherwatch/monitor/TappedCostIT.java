@@ -70,9 +70,26 @@ class TappedCostIT {
       int rounds = 5;
       pass("one pass squared, diagonal", model, batch, true, rounds);
       pass("one pass squared, traces", model, batch, false, rounds);
-      assertThat(cost("one split pass and the upper gap's trace, diagonal", model, batch, 0, FISHER, rounds)).isLessThan(2);
-      assertThat(cost("one split pass and the upper gap's, traces", model, batch, 0, NONE, rounds)).isLessThan(2);
-      assertThat(cost("exact diagonal, rank 3, and the upper gap's trace", model, batch, 3, FISHER, rounds)).isLessThan(4);
+      assertThat(
+              cost(
+                  "one split pass and the upper gap's trace, diagonal",
+                  model,
+                  batch,
+                  0,
+                  FISHER,
+                  rounds))
+          .isLessThan(2);
+      assertThat(cost("one split pass and the upper gap's, traces", model, batch, 0, NONE, rounds))
+          .isLessThan(2);
+      assertThat(
+              cost(
+                  "exact diagonal, rank 3, and the upper gap's trace",
+                  model,
+                  batch,
+                  3,
+                  FISHER,
+                  rounds))
+          .isLessThan(4);
     }
   }
 
@@ -160,9 +177,7 @@ class TappedCostIT {
           assertThat(bound.squaresEach()).isTrue();
           try (ExamplePass pass = bound.forwardEach(0)) {
             sink[round] =
-                pass.pullBackEach(cotangents(pass), squared ? squares : null)
-                    .get(0)
-                    .squaredNorm(0);
+                pass.pullBackEach(cotangents(pass), squared ? squares : null).get(0).squaredNorm(0);
           }
         }
         double spent = seconds() - start;
