@@ -33,7 +33,7 @@ REFUSED = re.compile(
 ORDINARY = """
     __and__ __or__ __xor__ __not__ __is__ __isnot__ __contains__ __getitem__ __lshift__ __rshift__ __iand__
     __ior__ __ixor__ __derive_index __range_length _convolution _set_item _softmax _log_softmax _unwrap_optional
-    _shape_as_tensor _reshape_from_tensor _pack_padded_sequence _pad_packed_sequence _weight_norm _cast_Float
+    _convolution_mode _shape_as_tensor _reshape_from_tensor _pack_padded_sequence _pad_packed_sequence _weight_norm _cast_Float
     _cast_Double _cast_Long _cast_Int _cast_Half _upsample_bilinear2d_aa _upsample_bicubic2d_aa lift_fresh
     set_grad_enabled is_scripting is_autocast_enabled is_autocast_cpu_enabled
 """.split()
