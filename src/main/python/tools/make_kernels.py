@@ -333,20 +333,25 @@ class Kernels(torch.nn.Module):
         return norms.index_add_(0, torch.div(found, vocabulary, rounding_mode="floor"), squared)
 
     @torch.jit.export
-    def compare(self, places: torch.Tensor, place: torch.Tensor, gradients: List[torch.Tensor],
+    def compare(self, places: torch.Tensor, ring: torch.Tensor, gradients: List[torch.Tensor],
                 memory: List[torch.Tensor]) -> List[torch.Tensor]:
         """Inner products (float64) of a gradient with those that lie in some places of a ring, and its own place there.
 
-        Products are summed in the gradient's type over rows of 256 numbers only, then in double.
+        Small gradients are multiplied in double, with all earlier ones at once; products of large ones are summed in the
+        gradient's type over rows of 256 numbers only, then in double.
         """
         count = len(gradients)
         products = torch.zeros([places.size(0), count], dtype=torch.float64)
+        before = torch.jit.annotate(List[int], places.tolist())
         with torch.no_grad():
-            for row in range(places.size(0)):
-                first = int(places[row]) * count
-                for i, g in enumerate(gradients):
-                    a = g.reshape(-1)
-                    b = memory[first + i].view(-1)
+            for i, g in enumerate(gradients):
+                a = g.reshape(-1)
+                if a.size(0) <= 65536 and len(before) > 0:
+                    earlier = torch.stack([memory[place * count + i].view(-1) for place in before])
+                    products[:, i] = torch.mv(earlier.to(torch.float64), a.to(torch.float64)).cpu()
+                    continue
+                for row, place in enumerate(before):
+                    b = memory[place * count + i].view(-1)
                     start = 0
                     total = torch.zeros([], dtype=torch.float64, device=g.device)
                     while start < a.size(0):
@@ -359,7 +364,7 @@ class Kernels(torch.nn.Module):
                             total += (a[start + rows:end].to(torch.float64) * b[start + rows:end].to(torch.float64)).sum()
                         start = end
                     products[row][i] = total.cpu()
-            first = int(place) * count
+            first = int(ring) * count
             for i, g in enumerate(gradients):
                 memory[first + i].copy_(g)
         return [products]
