@@ -144,37 +144,62 @@ final class Eigenpairs {
     int upper = order[start];
     int lower = order[end];
     double gap = -Math.expm1(softmax.shifted[lower] - softmax.shifted[upper]); // in units of eUpper
-    boolean nearLower = secular(upper, -gap / 2).value > 0;
-    double[] found = nearLower ? fromLower(upper, lower) : fromUpper(upper, gap);
+    Poles poles = new Poles(softmax.shifted, upper);
+    boolean nearLower = poles.secular(-gap / 2).value > 0;
+    double[] found = nearLower ? fromLower(upper, lower) : fromUpper(poles, gap);
     add(found);
   }
 
-  /**
-   * f(λ) = Σ eᵢ/(eᵢ − λ) with λ = e_origin·(1 + distance), and the sum of its derivative's terms.
-   */
-  private Secular secular(int origin, double distance) {
-    Sum value = new Sum();
-    Sum slope = new Sum();
-    for (int i = 0; i < softmax.classes; i++) {
-      if (softmax.shifted[i] == Double.NEGATIVE_INFINITY) {
-        continue;
-      }
-      double relative = softmax.shifted[i] - softmax.shifted[origin];
-      double term = term(relative, distance);
-      value.add(term);
-      slope.add(term / (Math.expm1(relative) - distance));
-    }
-    return new Secular(value.value(), slope.value());
-  }
+  /** What the secular equation needs of the coordinates seen from one of them, the origin. */
+  private static final class Poles {
 
-  /**
-   * e^r/(e^r − 1 − distance), from e^−r where r is positive: the largest coordinates lie so far
-   * above the smallest that e^r overflows.
-   */
-  private static double term(double r, double distance) {
-    return r > 0
-        ? 1 / (-Math.expm1(-r) - distance * Math.exp(-r))
-        : Math.exp(r) / (Math.expm1(r) - distance);
+    private final int origin;
+    private final double[] relative;
+    private final double[] above;
+    private final double[] near;
+    private final double[] factor;
+
+    Poles(double[] shifted, int origin) {
+      this.origin = origin;
+      this.relative = new double[shifted.length];
+      this.above = new double[shifted.length];
+      this.near = new double[shifted.length];
+      this.factor = new double[shifted.length];
+      for (int i = 0; i < shifted.length; i++) {
+        double r = shifted[i] - shifted[origin];
+        relative[i] = r;
+        above[i] = Math.expm1(r);
+        near[i] = r > 0 ? -Math.expm1(-r) : above[i];
+        factor[i] = Math.exp(-Math.abs(r));
+      }
+    }
+
+    /**
+     * f(λ) = Σ eᵢ/(eᵢ − λ) with λ = e_origin·(1 + distance), and the sum of its derivative's terms.
+     */
+    Secular secular(double distance) {
+      Sum value = new Sum();
+      Sum slope = new Sum();
+      for (int i = 0; i < relative.length; i++) {
+        if (relative[i] == Double.NEGATIVE_INFINITY) {
+          continue;
+        }
+        double term = term(i, distance);
+        value.add(term);
+        slope.add(term / (above[i] - distance));
+      }
+      return new Secular(value.value(), slope.value());
+    }
+
+    /**
+     * e^r/(e^r − 1 − distance), from e^−r where r is positive: the largest coordinates lie so far
+     * above the smallest that e^r overflows.
+     */
+    private double term(int i, double distance) {
+      return relative[i] > 0
+          ? 1 / (near[i] - distance * factor[i])
+          : factor[i] / (near[i] - distance);
+    }
   }
 
   private record Secular(double value, double slope) {}
@@ -182,25 +207,25 @@ final class Eigenpairs {
   private double[] fromLower(int upper, int lower) {
     double gap = Math.expm1(softmax.shifted[upper] - softmax.shifted[lower]);
     // every coordinate above adds at least 1, every other one at most 1/distance: it is below C
-    double distance = solve(lower, Math.min(gap / 2, 2.0 * softmax.classes));
-    return eigenvector(lower, distance);
+    double farEnd = Math.min(gap / 2, 2.0 * softmax.classes);
+    Poles poles = new Poles(softmax.shifted, lower);
+    return eigenvector(poles, solve(poles, farEnd));
   }
 
-  private double[] fromUpper(int upper, double gap) {
-    double distance = solve(upper, -gap / 2);
-    return eigenvector(upper, distance);
+  private double[] fromUpper(Poles poles, double gap) {
+    return eigenvector(poles, solve(poles, -gap / 2));
   }
 
   /**
    * The root between the origin and a far end on which f has the other sign, by Newton on distance
    * · f, which is smooth at the origin, kept within a shrinking bracket.
    */
-  private double solve(int origin, double farEnd) {
+  private static double solve(Poles poles, double farEnd) {
     double near = 0;
     double far = farEnd;
     double x = farEnd / 2;
     for (int step = 0; step < MOST_STEPS; step++) {
-      Secular f = secular(origin, x);
+      Secular f = poles.secular(x);
       boolean beyond = farEnd > 0 ? f.value > 0 : f.value < 0;
       if (beyond) {
         far = x;
@@ -227,15 +252,14 @@ final class Eigenpairs {
   }
 
   /** The eigenvector eᵢ/(eᵢ − λ), with the square root of the eigenvalue behind it. */
-  private double[] eigenvector(int origin, double distance) {
+  private double[] eigenvector(Poles poles, double distance) {
     double[] v = new double[softmax.classes + 1];
     for (int i = 0; i < softmax.classes; i++) {
       if (softmax.shifted[i] != Double.NEGATIVE_INFINITY) {
-        double relative = softmax.shifted[i] - softmax.shifted[origin];
-        v[i] = term(relative, distance);
+        v[i] = poles.term(i, distance);
       }
     }
-    v[softmax.classes] = softmax.root(origin) * Math.sqrt(1 + distance);
+    v[softmax.classes] = softmax.root(poles.origin) * Math.sqrt(1 + distance);
     return v;
   }
 
