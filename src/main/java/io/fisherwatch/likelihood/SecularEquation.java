@@ -24,30 +24,30 @@ final class SecularEquation {
    * @param lower that of the smaller one, not 0
    */
   Root between(int upper, int lower) {
-    double below = softmax.shifted[lower] - softmax.shifted[upper];
-    double gap = -Math.expm1(below); // in units of eUpper
-    if (at(upper, -gap / 2).value > 0) {
+    Origin above = new Origin(upper);
+    double gap = -above.expm1[lower]; // in units of eUpper
+    if (above.at(-gap / 2).value > 0) {
+      Origin below = new Origin(lower);
       // every coordinate above adds at least 1, every other one at most 1/distance: it is below C
-      double farEnd = Math.min(Math.expm1(-below) / 2, 2.0 * softmax.classes);
-      return new Root(lower, solve(lower, farEnd));
+      return new Root(below, solve(below, Math.min(below.expm1[upper] / 2, 2.0 * softmax.classes)));
     }
-    return new Root(upper, solve(upper, -gap / 2));
+    return new Root(above, solve(above, -gap / 2));
   }
 
   /** A root λ = p_origin·(1 + distance). */
   final class Root {
 
-    private final int origin;
+    private final Origin origin;
     private final double distance;
 
-    private Root(int origin, double distance) {
+    private Root(Origin origin, double distance) {
       this.origin = origin;
       this.distance = distance;
     }
 
     /** √λ, which does not underflow where λ does. */
     double squareRoot() {
-      return softmax.root(origin) * Math.sqrt(1 + distance);
+      return softmax.root(origin.coordinate) * Math.sqrt(1 + distance);
     }
 
     /** The eigenvector pᵢ/(pᵢ − λ), of any length. */
@@ -55,37 +55,67 @@ final class SecularEquation {
       double[] v = new double[softmax.classes];
       for (int i = 0; i < softmax.classes; i++) {
         if (softmax.shifted[i] != Double.NEGATIVE_INFINITY) {
-          v[i] = term(softmax.shifted[i] - softmax.shifted[origin], distance);
+          v[i] = origin.term(i, distance);
         }
       }
       return v;
     }
   }
 
-  /** The sum and that of its derivative's terms, at λ = p_origin·(1 + distance). */
-  private Point at(int origin, double distance) {
-    Sum value = new Sum();
-    Sum slope = new Sum();
-    for (int i = 0; i < softmax.classes; i++) {
-      if (softmax.shifted[i] == Double.NEGATIVE_INFINITY) {
-        continue;
-      }
-      double relative = softmax.shifted[i] - softmax.shifted[origin];
-      double term = term(relative, distance);
-      value.add(term);
-      slope.add(term / (Math.expm1(relative) - distance));
-    }
-    return new Point(value.value(), slope.value());
-  }
+  /** The coordinates seen from one of them: exponentials of r = ln(pᵢ/p_origin), made once. */
+  private final class Origin {
 
-  /**
-   * e^r/(e^r − 1 − distance), from e^−r where r is positive: the largest coordinates lie so far
-   * above the smallest that e^r overflows.
-   */
-  private static double term(double r, double distance) {
-    return r > 0
-        ? 1 / (-Math.expm1(-r) - distance * Math.exp(-r))
-        : Math.exp(r) / (Math.expm1(r) - distance);
+    private final int coordinate;
+    private final double[] relative;
+
+    /** e^r − 1; it overflows to infinity where pᵢ lies far above: the slope is then 0. */
+    private final double[] expm1;
+
+    /** e^r − 1, or 1 − e^−r where r is positive. */
+    private final double[] near;
+
+    /** e^−|r|. */
+    private final double[] factor;
+
+    Origin(int coordinate) {
+      this.coordinate = coordinate;
+      this.relative = new double[softmax.classes];
+      this.expm1 = new double[softmax.classes];
+      this.near = new double[softmax.classes];
+      this.factor = new double[softmax.classes];
+      for (int i = 0; i < softmax.classes; i++) {
+        double r = softmax.shifted[i] - softmax.shifted[coordinate];
+        relative[i] = r;
+        expm1[i] = Math.expm1(r);
+        near[i] = r > 0 ? -Math.expm1(-r) : expm1[i];
+        factor[i] = Math.exp(-Math.abs(r));
+      }
+    }
+
+    /** The sum and that of its derivative's terms, at λ = p_origin·(1 + distance). */
+    Point at(double distance) {
+      Sum value = new Sum();
+      Sum slope = new Sum();
+      for (int i = 0; i < relative.length; i++) {
+        if (relative[i] == Double.NEGATIVE_INFINITY) {
+          continue;
+        }
+        double term = term(i, distance);
+        value.add(term);
+        slope.add(term / (expm1[i] - distance));
+      }
+      return new Point(value.value(), slope.value());
+    }
+
+    /**
+     * e^r/(e^r − 1 − distance), from e^−r where r is positive: the largest coordinates lie so far
+     * above the smallest that e^r overflows.
+     */
+    double term(int i, double distance) {
+      return relative[i] > 0
+          ? 1 / (near[i] - distance * factor[i])
+          : factor[i] / (near[i] - distance);
+    }
   }
 
   private record Point(double value, double slope) {}
@@ -94,12 +124,12 @@ final class SecularEquation {
    * The root between the origin and a far end on which the sum has the other sign, by Newton on
    * distance · sum, which is smooth at the origin, kept within a shrinking bracket.
    */
-  private double solve(int origin, double farEnd) {
+  private static double solve(Origin origin, double farEnd) {
     double near = 0;
     double far = farEnd;
     double x = farEnd / 2;
     for (int step = 0; step < MOST_STEPS; step++) {
-      Point f = at(origin, x);
+      Point f = origin.at(x);
       boolean beyond = farEnd > 0 ? f.value > 0 : f.value < 0;
       if (beyond) {
         far = x;
