@@ -7,9 +7,13 @@ and two layers of a small transformer, for ten classes.
 """
 
 import pathlib
+import sys
 
 import torch
 from torch import nn
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from fisherwatch._trace import trace  # noqa: E402
 
 TARGET = pathlib.Path(__file__).resolve().parents[2] / "resources/io/fisherwatch/cli/study"
 WIDTH = 32
@@ -69,8 +73,9 @@ def main():
         torch.manual_seed(7)
         model = make().eval()
         path = TARGET / f"{name}.pt"
-        torch.jit.trace(model, torch.rand(3, 64)).save(str(path))
-        print(f"{path.name}: {sum(p.numel() for p in model.parameters())} parameters, {path.stat().st_size} bytes")
+        traced = trace(model, (torch.rand(3, 64),))
+        traced.save(path)
+        print(f"{path.name}: {traced.path}, {sum(p.numel() for p in model.parameters())} parameters, {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

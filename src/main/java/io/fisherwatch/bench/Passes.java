@@ -1,6 +1,7 @@
 package io.fisherwatch.bench;
 
 import io.fisherwatch.runtime.BoundBatch;
+import io.fisherwatch.runtime.ExamplePass;
 import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Model;
 import java.lang.reflect.InvocationTargetException;
@@ -93,7 +94,9 @@ final class Passes {
                 return watched(BoundBatch.class, batch);
               }
               if (result instanceof ForwardPass pass) {
-                Pass counted = new Pass((int) arguments[0], (int) arguments[1]);
+                int from = (int) arguments[0];
+                int examples = pass.logits().rows() / pass.logits().positions();
+                Pass counted = new Pass(from, from + examples);
                 passes.add(counted);
                 return watched(pass, counted);
               }
@@ -105,9 +108,9 @@ final class Passes {
     return (ForwardPass)
         Proxy.newProxyInstance(
             ForwardPass.class.getClassLoader(),
-            new Class<?>[] {ForwardPass.class},
+            new Class<?>[] {target instanceof ExamplePass ? ExamplePass.class : ForwardPass.class},
             (proxy, method, arguments) -> {
-              if (method.getName().equals("pullBack")) {
+              if (method.getName().startsWith("pullBack")) {
                 int unused = counted.backwards.incrementAndGet();
                 counted.threadId = Thread.currentThread().getId();
               }
