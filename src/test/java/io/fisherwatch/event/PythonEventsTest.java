@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Example events of the Python client decode here; ours, kept beside them, decode in its tests
- * (src/main/python/tests/test_examples.py).
+ * (src/main/python/tests/test_example_events.py).
  */
 class PythonEventsTest {
 
