@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -46,7 +45,7 @@ class Uploads:
         if self._graph is None or not self._graph.path.exists():
             self._graph = self._store.add_graph(graph.save)
         tensors = {name: tensor for name, tensor in copy.wait().items() if name in graph.names}
-        weights = self._store.write(f"step-{step}.safetensors", partial(write, tensors))
+        weights = self._store.write(f"step-{step}", partial(write, tensors))
         self._durable.before(step)
         body: dict[str, Any] = {
             "graph": self._graph.reference(),
@@ -82,7 +81,7 @@ class Uploads:
             write(tensors, buffer)
             self._publisher.publish(self._events.batch(step, buffer.getvalue()))
         else:
-            file = self._store.write(f"batch-{step}-{uuid.uuid4().hex[:12]}.safetensors", partial(write, tensors))
+            file = self._store.write(f"batch-{step}", partial(write, tensors))
             self._publisher.publish(self._events.batch_file(step, file.reference()))
 
     def ended(self, step: int, status: str) -> None:

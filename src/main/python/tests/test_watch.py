@@ -67,13 +67,28 @@ def test_files_have_the_digests_and_names_that_the_event_says(attach: Any, produ
     for reference in (body["graph"], body["weights"]):
         assert hashlib.sha256(path_of(reference).read_bytes()).hexdigest() == reference["sha256"]
     graph, weights = path_of(body["graph"]), path_of(body["weights"])
-    assert graph.name == f"graph-{body['graph']['sha256'][:12]}.pt" and weights.name == "step-0.safetensors"
+    assert graph.name == f"graph-{body['graph']['sha256'][:12]}.pt" and weights.name == f"step-0-{body['weights']['sha256'][:12]}.safetensors"
     tensors = safetensors.torch.load_file(weights)
     assert set(tensors) == set(model.state_dict())
     loaded = torch.jit.load(str(graph))
     assert {name for name, _ in loaded.named_parameters()} == {name for name, _ in model.named_parameters()}
     assert torch.allclose(loaded(FEATURES), model.eval()(FEATURES))
     assert not list(graph.parent.glob(".*"))
+
+
+def test_weights_of_one_step_written_twice_leave_the_first_file_alone(
+    attach: Any, producer: Any, model: nn.Module
+) -> None:
+    with attach(model, example_inputs=FEATURES) as watch:
+        watch.checkpoint(5)
+        until("it is written", lambda: len(watch._free) == 1)
+        with torch.no_grad():
+            model.head.weight.fill_(7)
+        watch.checkpoint(5)
+    references = [body["weights"] for body in producer.bodies("checkpoint")]
+    assert len({reference["uri"] for reference in references}) == 2
+    for reference in references:
+        assert hashlib.sha256(path_of(reference).read_bytes()).hexdigest() == reference["sha256"]
 
 
 def test_weights_are_those_of_the_moment_not_of_later(attach: Any, producer: Any, model: nn.Module) -> None:
