@@ -33,7 +33,7 @@ class Uploads:
         self._events = Events(options.run, options.source)
         self._durable = DurableSteps(options.agent, options.run)
         self._graph: StoredFile | None = None
-        self._published = False
+        self._published: int | None = None
 
     def checkpoint(self, step: int, copy: HostCopy, graph: Graph) -> Path | None:
         """Writes weights and publishes them; returns the file, or None if the broker has been away for too long."""
@@ -57,7 +57,7 @@ class Uploads:
         if self._options.layers:
             body["layers"] = [dict(rule) for rule in self._options.layers]
         self._publisher.publish(self._events.checkpoint(step, body))
-        self._published = True
+        self._published = step
         return weights.path
 
     def prune(self, newest: Path) -> None:
@@ -71,8 +71,8 @@ class Uploads:
                 self._store.prune_graphs(self._graph.path)
 
     def batch(self, step: int, copy: HostCopy) -> None:
-        """Publishes a batch, within the event or beside it."""
-        if not self._published:
+        """Publishes a batch, within the event or in a file that goes when the checkpoint before it does."""
+        if self._published is None:
             self._ledger.drop("no-checkpoint", "no checkpoint has been written yet: the agent could not use this batch")
             return
         tensors = copy.wait()
@@ -81,7 +81,7 @@ class Uploads:
             write(tensors, buffer)
             self._publisher.publish(self._events.batch(step, buffer.getvalue()))
         else:
-            file = self._store.write(f"batch-{step}", partial(write, tensors))
+            file = self._store.write(f"batch-{self._published}", partial(write, tensors))
             self._publisher.publish(self._events.batch_file(step, file.reference()))
 
     def ended(self, step: int, status: str) -> None:

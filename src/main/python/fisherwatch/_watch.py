@@ -84,12 +84,12 @@ class Watch:
             inputs: a tensor, a tuple of tensors or a dict of them, in which `labels` may be; the first dimension is
                 the example
             labels: int64, if there are any
-            step: optimizer steps so far; by default the number of calls so far
+            step: optimizer steps so far; by default the number of calls so far, or the latest step given if that is more
         """
         if not self._at_work():
             return
         with self._guarded():
-            self._batch(inputs, labels, self._calls if step is None else step)
+            self._batch(inputs, labels, max(self._calls, self._last_step) if step is None else step)
         self._ledger.raise_first()
 
     def checkpoint(self, step: int) -> None:

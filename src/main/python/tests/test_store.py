@@ -121,6 +121,24 @@ def test_only_files_below_the_durable_step_go(attach: Any, agent: Any, model: nn
     assert set(agent.paths) == {"/api/runs/a.b"}
 
 
+def test_batches_of_a_resumed_job_without_steps_stay_with_their_checkpoint(
+    attach: Any, agent: Any, producer: Any, model: nn.Module, tmp_path: Path
+) -> None:
+    watch = attach(model, example_inputs=torch.randn(4, 6), agent=url(agent), inline_limit=1)
+    folder = tmp_path / "store" / "r"
+    checkpoints(watch, 50000)
+    watch.batch(torch.randn(4, 6))
+    watch.batch(torch.randn(4, 6))
+    agent.says = says(50000, 50000)
+    checkpoints(watch, 50100)
+    assert len(list(folder.glob("batch-50000-*"))) == 2
+    steps_told = [r["headers"]["ce_step"] for r, kind in zip(producer.records, producer.types()) if kind == "batch"]
+    assert steps_told == [b"50000", b"50000"]
+    agent.says = says(50100, 50100)
+    checkpoints(watch, 50200)
+    assert not list(folder.glob("batch-*"))
+
+
 def test_the_durable_step_of_an_earlier_attempt_is_not_trusted(agent: Any) -> None:
     agent.says = says(1000, 1000)
     durable = DurableSteps(url(agent), "r")
