@@ -23,6 +23,20 @@ class RunStatus:
     durable_step: int | None
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What is known of an agent's reading.
+
+    Attributes:
+        answers: it knows the run; false if there is none, it is away, or has not heard of the run
+        step: the step below which files may go; None if nothing that this attempt published is in a snapshot, be it
+            that none was taken yet or that the agent keeps no state, which it does not tell
+    """
+
+    answers: bool
+    step: int | None
+
+
 class DurableSteps:
     """Asks the agent which files it may still need, and trusts only what it says of this very attempt of the run."""
 
@@ -48,12 +62,14 @@ class DurableSteps:
         self._published.add(step)
         self._latest = step
 
-    def durable(self) -> int | None:
-        """The step below which files may go; None if the agent cannot be asked or does not say."""
+    def durable(self) -> Reach:
+        """How far the agent's snapshots reach."""
         status = self._ask()
-        if status is None or status.attempt < self._attempt or status.durable_step not in self._published:
-            return None
-        return status.durable_step
+        if status is None:
+            return Reach(False, None)
+        if status.attempt < self._attempt or status.durable_step not in self._published:
+            return Reach(True, None)
+        return Reach(True, status.durable_step)
 
     def _ask(self) -> RunStatus | None:
         if self._url is None or time.monotonic() < self._not_before:

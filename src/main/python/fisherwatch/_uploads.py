@@ -21,6 +21,9 @@ from ._stats import Ledger
 from ._store import Store, StoredFile
 
 
+BEHIND = 10  # times as many checkpoints stay for an agent that answers and has nothing of them in a snapshot
+
+
 class Uploads:
     """Jobs of one run, to be run in the order in which things happened. Not for more than one thread."""
 
@@ -62,11 +65,13 @@ class Uploads:
 
     def prune(self, newest: Path) -> None:
         """Removes the files of steps that the agent will not ask for again, or all but the latest few."""
-        durable = self._durable.durable()
-        if durable is None:
-            self._store.prune_to(self._options.keep, newest)
+        reach = self._durable.durable()
+        if reach.step is None:
+            # An agent that is there may yet read everything; one that keeps no state answers just so, hence a limit.
+            keep = self._options.keep
+            self._store.prune_to(BEHIND * keep if reach.answers else keep, newest)
         else:
-            self._store.prune_below(durable, newest)
+            self._store.prune_below(reach.step, newest)
             if self._graph is not None:
                 self._store.prune_graphs(self._graph.path)
 

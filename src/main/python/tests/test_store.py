@@ -15,7 +15,7 @@ import torch
 from installation import until
 from torch import nn
 
-from fisherwatch._agent import DurableSteps
+from fisherwatch._agent import DurableSteps, Reach
 from fisherwatch._store import Store
 
 
@@ -121,6 +121,19 @@ def test_only_files_below_the_durable_step_go(attach: Any, agent: Any, model: nn
     assert set(agent.paths) == {"/api/runs/a.b"}
 
 
+@pytest.mark.parametrize("durable", [None, 7])
+def test_an_agent_that_has_nothing_in_a_snapshot_yet_may_read_all_that_is_there(
+    attach: Any, agent: Any, model: nn.Module, tmp_path: Path, durable: int | None
+) -> None:
+    agent.says = says(7, durable)  # 7: of the process before this one
+    watch = attach(model, example_inputs=torch.randn(4, 6), keep=1, agent=url(agent))
+    checkpoints(watch, *range(10, 22))
+    assert steps(tmp_path / "store" / "r") == list(range(12, 22))  # ten times keep: the agent may keep no state
+    agent.says = says(21, 21)
+    checkpoints(watch, 22)
+    assert steps(tmp_path / "store" / "r") == [21, 22]
+
+
 def test_batches_of_a_resumed_job_without_steps_stay_with_their_checkpoint(
     attach: Any, agent: Any, producer: Any, model: nn.Module, tmp_path: Path
 ) -> None:
@@ -143,15 +156,15 @@ def test_the_durable_step_of_an_earlier_attempt_is_not_trusted(agent: Any) -> No
     agent.says = says(1000, 1000)
     durable = DurableSteps(url(agent), "r")
     durable.before(0)
-    assert durable.durable() is None
+    assert durable.durable() == Reach(True, None)
     durable.before(1000)
-    assert durable.durable() is None  # still the attempt before
+    assert durable.durable() == Reach(True, None)  # still the attempt before
     agent.says = says(1000, 1000, attempt=2)
-    assert durable.durable() == 1000
+    assert durable.durable() == Reach(True, 1000)
     durable.before(500)
-    assert durable.durable() is None
+    assert durable.durable() == Reach(True, None)
     agent.says = says(500, 500, attempt=3)
-    assert durable.durable() == 500
+    assert durable.durable() == Reach(True, 500)
 
 
 def test_a_resumed_run_trusts_the_agent(agent: Any) -> None:
@@ -159,9 +172,9 @@ def test_a_resumed_run_trusts_the_agent(agent: Any) -> None:
     durable = DurableSteps(url(agent), "r")
     durable.before(1100)
     agent.says = says(1100, 900)
-    assert durable.durable() is None  # of the process before: it may be right, but is not known to be
+    assert durable.durable() == Reach(True, None)  # of the process before: it may be right, but is not known to be
     agent.says = says(1100, 1100)
-    assert durable.durable() == 1100
+    assert durable.durable() == Reach(True, 1100)
 
 
 def test_an_agent_that_hangs_costs_the_training_nothing(attach: Any, model: nn.Module) -> None:
