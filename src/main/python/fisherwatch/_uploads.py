@@ -20,7 +20,6 @@ from ._safetensors import write
 from ._stats import Ledger
 from ._store import Store, StoredFile
 
-
 BEHIND = 10  # times as many checkpoints stay for an agent that answers and has nothing of them in a snapshot
 
 
@@ -34,7 +33,7 @@ class Uploads:
         self._publisher = publisher
         self._ledger = ledger
         self._events = Events(options.run, options.source)
-        self._durable = DurableSteps(options.agent, options.run)
+        self._durable = DurableSteps(options, ledger.say)
         self._graph: StoredFile | None = None
         self._published: int | None = None
 

@@ -84,7 +84,7 @@ class Watch:
             inputs: a tensor, a tuple of tensors or a dict of them, in which `labels` may be; the first dimension is
                 the example
             labels: int64, if there are any
-            step: optimizer steps so far; by default the number of calls so far, or the latest step given if that is more
+            step: optimizer steps so far; by default the number of calls so far, or the latest step given if it is more
         """
         if not self._at_work():
             return

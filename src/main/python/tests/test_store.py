@@ -16,6 +16,7 @@ from installation import until
 from torch import nn
 
 from fisherwatch._agent import DurableSteps, Reach
+from fisherwatch._options import Options
 from fisherwatch._store import Store
 
 
@@ -26,6 +27,9 @@ def agent() -> Any:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.paths.append(self.path)  # type: ignore[attr-defined]
+            if server.token not in (None, self.headers["Authorization"]):  # type: ignore[attr-defined]
+                self.send_error(401)
+                return
             body = json.dumps(server.says).encode()  # type: ignore[attr-defined]
             self.send_response(404 if server.says is None else 200)  # type: ignore[attr-defined]
             self.end_headers()
@@ -35,7 +39,7 @@ def agent() -> Any:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.says, server.paths = None, []  # type: ignore[attr-defined]
+    server.says, server.paths, server.token = None, [], None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -154,7 +158,7 @@ def test_batches_of_a_resumed_job_without_steps_stay_with_their_checkpoint(
 
 def test_the_durable_step_of_an_earlier_attempt_is_not_trusted(agent: Any) -> None:
     agent.says = says(1000, 1000)
-    durable = DurableSteps(url(agent), "r")
+    durable = DurableSteps(Options.of("r", "store", {"agent": url(agent)}), print)
     durable.before(0)
     assert durable.durable() == Reach(True, None)
     durable.before(1000)
@@ -169,7 +173,7 @@ def test_the_durable_step_of_an_earlier_attempt_is_not_trusted(agent: Any) -> No
 
 def test_a_resumed_run_trusts_the_agent(agent: Any) -> None:
     agent.says = says(1000, 900)
-    durable = DurableSteps(url(agent), "r")
+    durable = DurableSteps(Options.of("r", "store", {"agent": url(agent)}), print)
     durable.before(1100)
     agent.says = says(1100, 900)
     assert durable.durable() == Reach(True, None)  # of the process before: it may be right, but is not known to be
@@ -188,6 +192,19 @@ def test_an_agent_that_hangs_costs_the_training_nothing(attach: Any, model: nn.M
         watch.checkpoint(0)
         watch.checkpoint(1)
         assert time.monotonic() - began < 1
+
+
+def test_an_agent_that_asks_for_a_token_is_given_it_or_said_once(
+    attach: Any, agent: Any, model: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.token, agent.says = "Bearer s3cret", says(3, 3)
+    checkpoints(attach(model, example_inputs=torch.randn(4, 6), keep=2, agent=url(agent), token="s3cret"), 3, 4, 5, 6)
+    assert steps(tmp_path / "store" / "r") == [3, 4, 5, 6] and not caplog.text
+    for run in ("wrong", "again"):
+        checkpoints(attach(model, example_inputs=torch.randn(4, 6), agent=url(agent), run=run, token="s3cert"), 1, 2)
+        assert caplog.text.count(f"run {run}: the agent at") == 1
+    assert "asks for the token" in caplog.text and "s3c" not in caplog.text
+    assert "s3c" not in repr(Options.of("r", tmp_path, {"token": "s3cret"}))
 
 
 def test_graphs_of_earlier_attempts_go(attach: Any, agent: Any, model: nn.Module, tmp_path: Path) -> None:

@@ -67,7 +67,10 @@ def test_files_have_the_digests_and_names_that_the_event_says(attach: Any, produ
     for reference in (body["graph"], body["weights"]):
         assert hashlib.sha256(path_of(reference).read_bytes()).hexdigest() == reference["sha256"]
     graph, weights = path_of(body["graph"]), path_of(body["weights"])
-    assert graph.name == f"graph-{body['graph']['sha256'][:12]}.pt" and weights.name == f"step-0-{body['weights']['sha256'][:12]}.safetensors"
+    assert (
+        graph.name == f"graph-{body['graph']['sha256'][:12]}.pt"
+        and weights.name == f"step-0-{body['weights']['sha256'][:12]}.safetensors"
+    )
     tensors = safetensors.torch.load_file(weights)
     assert set(tensors) == set(model.state_dict())
     loaded = torch.jit.load(str(graph))
@@ -315,6 +318,8 @@ def test_a_forked_child_does_nothing(attach: Any, producer: Any, model: nn.Modul
         ({"likelihood": "poisson"}, ValueError, "categorical, bernoulli, gaussian"),
         ({"likelihood": "gaussian"}, ValueError, "needs sigma"),
         ({"export": "onnx"}, ValueError, "auto, trace, script"),
+        ({"token": "a b"}, ValueError, "token holds a space"),
+        ({"ca": "/proc/nowhere"}, ValueError, "ca is '/proc/nowhere'"),
         ({"max_share": 2.0}, ValueError, "max_share"),
         ({"layers": [{"pattern": "x"}]}, ValueError, "a rule is"),
         ({"kafka": {"no.such.property": 1}}, ValueError, "no.such.property"),
