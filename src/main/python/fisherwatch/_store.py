@@ -57,7 +57,6 @@ class Store:
         """
         self.folder = root / run
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             probe = self._part("probe")
             probe.write_bytes(b"")
             probe.unlink()
@@ -88,7 +87,7 @@ class Store:
         It also names the archive's folder after the file, and the agent takes plain names only: hence a folder.
         """
         folder = self._part("graph")
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         part = folder / "graph.pt"
         try:
             save(str(part))
@@ -129,6 +128,7 @@ class Store:
                 yield path, int(match[1])
 
     def _part(self, name: str) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)  # anew, if somebody tidied up
         return self.folder / f".{name}.{os.getpid()}.part"
 
     def _place(self, part: Path, name: str, sha256: str) -> StoredFile:

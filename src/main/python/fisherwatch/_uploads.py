@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ._agent import DurableSteps
+from ._batch import Call
 from ._events import Events
 from ._export import Graph
 from ._host import HostCopy
@@ -21,6 +23,22 @@ from ._stats import Ledger
 from ._store import Store, StoredFile
 
 BEHIND = 10  # times as many checkpoints stay for an agent that answers and has nothing of them in a snapshot
+
+
+@dataclass(frozen=True)
+class WrittenGraph:
+    """A graph that is in the store, and no longer in memory: what events say of it, as in :class:`Graph`."""
+
+    file: StoredFile
+    call: Call
+    logits: dict[str, Any]
+    names: frozenset[str]
+    lengths: dict[str, tuple[int, ...]] | None
+
+    @classmethod
+    def of(cls, graph: Graph, store: Store) -> WrittenGraph:
+        """Writes it."""
+        return cls(store.add_graph(graph.save), graph.call, graph.logits, graph.names, graph.lengths)
 
 
 class Uploads:
@@ -34,23 +52,22 @@ class Uploads:
         self._ledger = ledger
         self._events = Events(options.run, options.source)
         self._durable = DurableSteps(options, ledger.say)
-        self._graph: StoredFile | None = None
+        self._graph: Path | None = None
         self._published: int | None = None
 
-    def checkpoint(self, step: int, copy: HostCopy, graph: Graph) -> Path | None:
+    def checkpoint(self, step: int, copy: HostCopy, graph: WrittenGraph) -> Path | None:
         """Writes weights and publishes them; returns the file, or None if the broker has been away for too long."""
         self._publisher.poll()
         if self._publisher.checkpoints_waiting >= self._options.keep:
             # Their files would have to go before the broker, and so the agent, hears of them.
             self._ledger.drop("kafka-behind", f"{self._options.keep} checkpoints wait for Kafka: others are dropped")
             return None
-        if self._graph is None or not self._graph.path.exists():
-            self._graph = self._store.add_graph(graph.save)
+        self._graph = graph.file.path
         tensors = {name: tensor for name, tensor in copy.wait().items() if name in graph.names}
         weights = self._store.write(f"step-{step}", partial(write, tensors))
         self._durable.before(step)
         body: dict[str, Any] = {
-            "graph": self._graph.reference(),
+            "graph": graph.file.reference(),
             "weights": weights.reference(),
             "inputs": list(graph.call.names),
             "logits": graph.logits,
@@ -72,7 +89,7 @@ class Uploads:
         else:
             self._store.prune_below(reach.step, newest)
             if self._graph is not None:
-                self._store.prune_graphs(self._graph.path)
+                self._store.prune_graphs(self._graph)
 
     def batch(self, step: int, copy: HostCopy) -> None:
         """Publishes a batch, within the event or in a file that goes when the checkpoint before it does."""

@@ -219,7 +219,7 @@ def test_graphs_of_earlier_attempts_go(attach: Any, agent: Any, model: nn.Module
     assert len(list(folder.glob("graph-*"))) == 1 and not (folder / "graph-000000000000.pt").exists()
 
 
-def test_a_graph_that_was_deleted_is_written_again(
+def test_a_graph_that_was_deleted_is_exported_again(
     attach: Any, producer: Any, model: nn.Module, tmp_path: Path
 ) -> None:
     folder = tmp_path / "store" / "r"
@@ -227,6 +227,8 @@ def test_a_graph_that_was_deleted_is_written_again(
     checkpoints(watch, 0)
     for path in folder.iterdir():
         path.unlink()
-    checkpoints(watch, 1)
+    watch.checkpoint(1)
+    watch.batch(torch.randn(4, 6), step=1)
+    watch.close()
     assert len(list(folder.glob("graph-*"))) == 1 and steps(folder) == [1]
     assert watch.dropped == 0
