@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from . import _model
-from ._batch import Batch, as_published, named, sample
+from ._batch import Batch, as_published, named, sample, without_soft_labels
 from ._errors import BatchError, ExportError
 from ._export import Graph, export_graph
 from ._host import HostCopy
@@ -90,7 +90,7 @@ class Watch:
         Args:
             inputs: a tensor, a tuple of tensors or a dict of them, in which `labels` may be; the first dimension is
                 the example
-            labels: int64, if there are any
+            labels: int64, if there are any; shares of classes (mixup) are left out where classes are wanted
             step: optimizer steps so far; by default the number of calls so far, or the latest step given if it is more
         """
         if not self._at_work():
@@ -168,6 +168,7 @@ class Watch:
         if self._graph is None:
             self._graph = self._export(batch)
         self._check_form(batch, self._graph)
+        batch = self._with_classes(batch)
         self._begin(step, self._graph)
         batch = sample(batch, self._options.max_examples, self._random)
         copy = HostCopy().fill(as_published(batch.tensors))
@@ -260,6 +261,16 @@ class Watch:
                     f"[N, {', '.join(map(str, length))}] only, since tracing made a constant of the length. "
                     "Pad all batches to one length"
                 )
+
+    def _with_classes(self, batch: Batch) -> Batch:
+        found = without_soft_labels(batch, self._options.likelihood["kind"])
+        if found is not batch:
+            self._ledger.say(
+                "soft-labels",
+                "labels are no whole numbers, which categorical takes: batches are published without labels, and so "
+                "without the trace of the empirical matrix",
+            )
+        return found
 
     def _spent_too_much(self) -> bool:
         share = self._options.max_share

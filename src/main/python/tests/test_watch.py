@@ -436,6 +436,23 @@ def test_bfloat16_weights_and_half_batches_are_written(attach: Any, producer: An
     assert safetensors.torch.load(producer.records[1]["value"])["input"].dtype == torch.float32
 
 
+def test_shares_of_classes_are_left_out_where_classes_are_wanted(
+    attach: Any, producer: Any, model: nn.Module, caplog: pytest.LogCaptureFixture
+) -> None:
+    shares = torch.full((5, 3), 1 / 3)
+    with attach(model) as watch:
+        watch.batch(FEATURES, shares, step=0)
+        watch.batch({"features": FEATURES, "labels": shares}, step=1)
+        watch.batch(FEATURES, LABELS, step=2)
+    batches = [r["value"] for r, kind in zip(producer.records, producer.types()) if kind == "batch"]
+    assert [set(safetensors.torch.load(b)) for b in batches] == [{"features"}, {"features"}, {"features", "labels"}]
+    assert caplog.text.count("labels are no whole numbers") == 1 and watch.dropped == 0
+    producer.records.clear()
+    with attach(model, likelihood="bernoulli") as watch:
+        watch.batch(FEATURES, shares, step=0)
+    assert "labels" in safetensors.torch.load(producer.records[1]["value"])
+
+
 def test_every_kind_of_tensor_is_written_as_safetensors_reads_it() -> None:
     from fisherwatch._safetensors import DTYPES, write
 
