@@ -42,7 +42,9 @@ class TracedGraph:
     def save(self, path: str | Path) -> None:
         """Writes the TorchScript file, without a copy of it in memory; its archive has the file's name."""
         extra = {DESCRIPTION: _describe(self.roles, self.reason)}
-        torch.jit.save(self.script, str(path), _extra_files=extra)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TorchScript is deprecated; RATIONALE.md says why it is used
+            torch.jit.save(self.script, str(path), _extra_files=extra)
 
 
 def first_output(outputs: Any) -> Tensor:

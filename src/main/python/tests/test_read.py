@@ -206,6 +206,7 @@ def guarded(pages, token, context=None):
 
 
 def test_a_token_is_given_where_it_is_asked_for_and_nowhere_else(monkeypatch):
+    monkeypatch.delenv("FISHERWATCH_TOKEN", raising=False)
     with guarded(pages_of({}), "s3cret") as (agent, _):
         with pytest.raises(fisherwatch.AgentError, match="credentials are missing or wrong; give the token .*token="):
             fisherwatch.runs(agent=agent)
