@@ -1,6 +1,6 @@
 """Trains a small classifier on handwritten digits and lets Fisherwatch watch it.
 
-Environment: BOOTSTRAP_SERVERS, STORE (the folder shared with the agent), AGENT (its address), STEPS (0: for ever).
+Environment: BOOTSTRAP_SERVERS, TOPIC, STORE (the folder shared with the agent), AGENT (its address), STEPS (0: for ever).
 """
 
 import os
@@ -36,6 +36,7 @@ def main() -> None:
         model,
         run=os.environ.get("RUN", "digits"),
         bootstrap_servers=os.environ.get("BOOTSTRAP_SERVERS", "localhost:9094"),
+        topic=os.environ.get("TOPIC", "training-events"),
         store=os.environ.get("STORE", "checkpoints"),
         agent=os.environ.get("AGENT", "http://localhost:8088"),
     ) as watch:

@@ -115,6 +115,14 @@ def as_published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
+def without_soft_labels(batch: Batch, kind: str) -> Batch:
+    """Without labels that are no class numbers (mixup and smoothing make shares of them), where those are wanted."""
+    labels = batch.tensors.get(LABELS)
+    if kind != "categorical" or labels is None or not labels.is_floating_point():
+        return batch
+    return Batch(batch.call, {name: tensor for name, tensor in batch.tensors.items() if name != LABELS})
+
+
 def _check(tensors: Mapping[str, Tensor]) -> None:
     sizes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if any(not shape for shape in sizes.values()) or len({shape[0] for shape in sizes.values()}) != 1:

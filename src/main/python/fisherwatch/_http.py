@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import ssl
 import urllib.error
 import urllib.parse
-import urllib.request
 from typing import IO, Any
 
+from ._door import TOKEN_VARIABLE, Door
 from ._errors import FisherwatchError
 
 DEFAULT_AGENT = "http://127.0.0.1:8088"
@@ -36,18 +38,19 @@ class AgentClient:
     Args:
         address: ``http://host:port``, where ``web.host`` and ``web.port`` of the agent say that it listens.
         timeout: seconds to wait for a connection, and for each piece of an answer.
+        token: the bearer token of an agent with ``web.auth``; by default the variable FISHERWATCH_TOKEN.
+        ca: a file of PEM certificates, one of which signed that of an agent with ``web.tls``.
     """
 
-    def __init__(self, address: str, timeout: float) -> None:
+    def __init__(
+        self, address: str, timeout: float, token: str | None = None, ca: str | os.PathLike[str] | None = None
+    ) -> None:
         parts = urllib.parse.urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"agent is {address!r}; right would be an address like {DEFAULT_AGENT}")
         self._address = address.rstrip("/")
         self._timeout = timeout
-        direct = (
-            [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
-        )  # no proxy reaches this machine
-        self._opener = urllib.request.build_opener(*direct)
+        self._door = Door(parts.hostname in _LOOPBACK, token, ca)  # no proxy reaches this machine
 
     def json(self, path: str) -> Any:
         """The JSON at a path."""
@@ -96,11 +99,13 @@ class AgentClient:
 
     def _open(self, path: str) -> Any:
         try:
-            return self._opener.open(self._address + path, timeout=self._timeout)
+            return self._door.open(self._address + path, self._timeout)
         except urllib.error.HTTPError as e:
             with e:
                 detail = self._detail(e)
             kind = _NotFoundError if e.code == 404 else AgentError
+            if e.code == 401:
+                detail += f"; give the token of its web.auth as token='…', or set {TOKEN_VARIABLE}"
             raise kind(f"{self._address}{path}: {detail}") from None
         except (OSError, http.client.HTTPException) as e:
             raise self._unreachable(e) from None
@@ -123,6 +128,11 @@ class AgentClient:
 
     def _unreachable(self, cause: Exception) -> AgentUnreachableError:
         reason = cause.reason if isinstance(cause, urllib.error.URLError) else cause
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return AgentUnreachableError(
+                f"the certificate of the agent at {self._address} is not trusted ({reason.verify_message}); "
+                "give the file of the authority that signed it as ca='…'"
+            )
         return AgentUnreachableError(
             f"no agent answers at {self._address} ({reason}); "
             "start one (java -jar fisherwatch.jar agent), or give its web.host and web.port as agent='http://host:port'"

@@ -52,6 +52,8 @@ class Options:
     checkpoints_in_flight: int = 1
 
     agent: str | None = "http://127.0.0.1:8088"
+    token: str | None = field(default=None, repr=False)
+    ca: str | os.PathLike[str] | None = None
     keep: int = 5
     close_timeout: float = 30.0
     strict: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,9 @@ def prepared(model: nn.Module, to_host: bool = True) -> Iterator[None]:
         devices = [p.device for p in model.parameters() if p.is_cuda]
         stack.enter_context(torch.random.fork_rng(sorted({d.index for d in devices if d.index is not None})))
         stack.callback(random.setstate, random.getstate())
+        numpy: Any = sys.modules.get("numpy.random")  # a model draws from it only if it is there
+        if numpy is not None:
+            stack.callback(numpy.set_state, numpy.get_state())
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(torch.enable_grad())
         for kind in {"cpu", *(device.type for device in devices)}:

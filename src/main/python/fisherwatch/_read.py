@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -75,23 +76,36 @@ class RunFigures:
     json: Mapping[str, Any]
 
 
-def runs(*, agent: str = DEFAULT_AGENT, timeout: float = 10.0) -> list[str]:
-    """The names of the runs that an agent knows.
+def runs(
+    *,
+    agent: str = DEFAULT_AGENT,
+    timeout: float = 10.0,
+    token: str | None = None,
+    ca: str | os.PathLike[str] | None = None,
+) -> list[str]:
+    """The names of the runs that an agent knows; `token` and `ca` as for :func:`diagonal`.
 
     Raises:
         AgentUnreachableError: if none answers at the address.
     """
-    return [entry["run"] for entry in AgentClient(agent, timeout).json("/api/runs")]
+    return [entry["run"] for entry in AgentClient(agent, timeout, token, ca).json("/api/runs")]
 
 
-def figures(run: str, *, agent: str = DEFAULT_AGENT, timeout: float = 10.0) -> RunFigures:
-    """A run's current figures.
+def figures(
+    run: str,
+    *,
+    agent: str = DEFAULT_AGENT,
+    timeout: float = 10.0,
+    token: str | None = None,
+    ca: str | os.PathLike[str] | None = None,
+) -> RunFigures:
+    """A run's current figures; `token` and `ca` as for :func:`diagonal`.
 
     Raises:
         UnknownRunError: if the agent knows no such run; the message lists those it knows.
         AgentUnreachableError: if none answers at the address.
     """
-    json = AgentClient(agent, timeout).run_json(run)
+    json = AgentClient(agent, timeout, token, ca).run_json(run)
     return RunFigures(
         run=json["run"],
         attempt=json["attempt"],
@@ -114,6 +128,8 @@ def history(
     points: int | None = None,
     agent: str = DEFAULT_AGENT,
     timeout: float = 10.0,
+    token: str | None = None,
+    ca: str | os.PathLike[str] | None = None,
 ) -> History:
     """Traces, standard errors and gaps of a run over its steps.
 
@@ -123,6 +139,8 @@ def history(
         points: at most so many steps (2 or more), evenly, the first and the latest among them; all if None.
         agent: the agent's address.
         timeout: seconds to wait for the agent.
+        token: the bearer token of an agent with ``web.auth``; by default the variable FISHERWATCH_TOKEN.
+        ca: a file of PEM certificates, one of which signed that of an agent with ``web.tls``.
 
     Raises:
         UnknownRunError: if the agent knows no such run; the message lists those it knows.
@@ -130,7 +148,7 @@ def history(
     """
     query = [("layer", layer) for layer in layers] + ([("points", str(points))] if points is not None else [])
     path = "/history" + ("?" + urllib.parse.urlencode(query) if query else "")
-    return History.of(AgentClient(agent, timeout).run_json(run, path))
+    return History.of(AgentClient(agent, timeout, token, ca).run_json(run, path))
 
 
 def diagonal(
@@ -140,6 +158,8 @@ def diagonal(
     model: nn.Module | None = None,
     agent: str = DEFAULT_AGENT,
     timeout: float = 60.0,
+    token: str | None = None,
+    ca: str | os.PathLike[str] | None = None,
 ) -> dict[str, Tensor]:
     """A run's running diagonal of F, the mean over examples, as float32 tensors of the parameters' shapes.
 
@@ -150,6 +170,8 @@ def diagonal(
             devices, and every name of a shared parameter has an entry (the same tensor).
         agent: the agent's address.
         timeout: seconds to wait for each piece of the answer.
+        token: the bearer token of an agent with ``web.auth``; by default the variable FISHERWATCH_TOKEN.
+        ca: a file of PEM certificates, one of which signed that of an agent with ``web.tls``.
 
     Returns:
         A tensor for each parameter that takes gradients, named as in ``model.state_dict()``. Entries of parameters
@@ -161,7 +183,7 @@ def diagonal(
         AgentError: if it keeps no diagonal of this run, or its answer is no safetensors file.
         ValueError: if it has no such estimate, or does not fit the model.
     """
-    client = AgentClient(agent, timeout)
+    client = AgentClient(agent, timeout, token, ca)
     most = _HEADER + 4 * len(("fisher", "standard-error")) * client.run_json(run)["parameters"]
     with tempfile.TemporaryDirectory(prefix="fisherwatch-") as folder:
         file = Path(folder) / "diagonal.safetensors"

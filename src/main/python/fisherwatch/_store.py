@@ -1,4 +1,8 @@
-"""The folder that training job and agent share: STORE/RUN/graph-DIGEST.pt, step-N.safetensors and large batches."""
+"""The folder that training job and agent share: graphs, weights and large batches under STORE/RUN.
+
+Every name holds its content's digest, so that a file which an event names is never changed, whatever a restarted job
+writes for the same step.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from typing import Callable
 from ._safetensors import Sink
 
 STEP = re.compile(r"(?:step|batch)-(\d+)\b.*\.safetensors")
+DIGITS = 12
 ABANDONED_SECONDS = 3600.0
 
 
@@ -52,7 +57,6 @@ class Store:
         """
         self.folder = root / run
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             probe = self._part("probe")
             probe.write_bytes(b"")
             probe.unlink()
@@ -63,16 +67,17 @@ class Store:
                 if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
                     shutil.rmtree(part) if part.is_dir() else part.unlink()
 
-    def write(self, name: str, content: Callable[[Sink], None]) -> StoredFile:
-        """Writes a file of this name: hashed on the way, on the disk when this returns."""
-        part = self._part(name)
+    def write(self, stem: str, content: Callable[[Sink], None]) -> StoredFile:
+        """Writes STEM-DIGEST.safetensors: hashed on the way, on the disk when this returns."""
+        part = self._part(stem)
         try:
             with part.open("wb") as file:
                 hashing = _Hashing(file)
                 content(hashing)
                 file.flush()
                 os.fsync(file.fileno())
-            return self._place(part, name, hashing.sha256.hexdigest())
+            sha256 = hashing.sha256.hexdigest()
+            return self._place(part, f"{stem}-{sha256[:DIGITS]}.safetensors", sha256)
         finally:
             part.unlink(missing_ok=True)
 
@@ -82,7 +87,7 @@ class Store:
         It also names the archive's folder after the file, and the agent takes plain names only: hence a folder.
         """
         folder = self._part("graph")
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         part = folder / "graph.pt"
         try:
             save(str(part))
@@ -92,12 +97,12 @@ class Store:
                     digest.update(chunk)
                 os.fsync(file.fileno())
             sha256 = digest.hexdigest()
-            return self._place(part, f"graph-{sha256[:12]}.pt", sha256)
+            return self._place(part, f"graph-{sha256[:DIGITS]}.pt", sha256)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def prune_below(self, step: int, newest: Path) -> int:
-        """Removes what belongs to earlier steps, the newest file never; returns how many files went."""
+        """Removes checkpoints of earlier steps and their batches, the newest file never; returns how many went."""
         return sum(_remove(path) for path, at in self._steps() if at < step and path != newest)
 
     def prune_to(self, keep: int, newest: Path) -> int:
@@ -123,6 +128,7 @@ class Store:
                 yield path, int(match[1])
 
     def _part(self, name: str) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)  # anew, if somebody tidied up
         return self.folder / f".{name}.{os.getpid()}.part"
 
     def _place(self, part: Path, name: str, sha256: str) -> StoredFile:

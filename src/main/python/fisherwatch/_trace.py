@@ -8,7 +8,6 @@ gradient follows from which of them, or why the file has no such method. Nothing
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -41,15 +40,11 @@ class TracedGraph:
         return "plain" if self.roles is None else "tapped"
 
     def save(self, path: str | Path) -> None:
-        """Writes the TorchScript file."""
-        Path(path).write_bytes(self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """The TorchScript file."""
+        """Writes the TorchScript file, without a copy of it in memory; its archive has the file's name."""
         extra = {DESCRIPTION: _describe(self.roles, self.reason)}
-        buffer = io.BytesIO()
-        torch.jit.save(self.script, buffer, _extra_files=extra)
-        return buffer.getvalue()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TorchScript is deprecated; RATIONALE.md says why it is used
+            torch.jit.save(self.script, str(path), _extra_files=extra)
 
 
 def first_output(outputs: Any) -> Tensor:

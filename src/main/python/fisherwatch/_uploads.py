@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ._agent import DurableSteps
+from ._batch import Call
 from ._events import Events
 from ._export import Graph
 from ._host import HostCopy
@@ -20,6 +21,24 @@ from ._publisher import Publisher
 from ._safetensors import write
 from ._stats import Ledger
 from ._store import Store, StoredFile
+
+BEHIND = 10  # times as many checkpoints stay for an agent that answers and has nothing of them in a snapshot
+
+
+@dataclass(frozen=True)
+class WrittenGraph:
+    """A graph that is in the store, and no longer in memory: what events say of it, as in :class:`Graph`."""
+
+    file: StoredFile
+    call: Call
+    logits: dict[str, Any]
+    names: frozenset[str]
+    lengths: dict[str, tuple[int, ...]] | None
+
+    @classmethod
+    def of(cls, graph: Graph, store: Store) -> WrittenGraph:
+        """Writes it."""
+        return cls(store.add_graph(graph.save), graph.call, graph.logits, graph.names, graph.lengths)
 
 
 class Uploads:
@@ -32,24 +51,23 @@ class Uploads:
         self._publisher = publisher
         self._ledger = ledger
         self._events = Events(options.run, options.source)
-        self._durable = DurableSteps(options.agent, options.run)
-        self._graph: StoredFile | None = None
-        self._published = False
+        self._durable = DurableSteps(options, ledger.say)
+        self._graph: Path | None = None
+        self._published: int | None = None
 
-    def checkpoint(self, step: int, copy: HostCopy, graph: Graph) -> Path | None:
+    def checkpoint(self, step: int, copy: HostCopy, graph: WrittenGraph) -> Path | None:
         """Writes weights and publishes them; returns the file, or None if the broker has been away for too long."""
         self._publisher.poll()
         if self._publisher.checkpoints_waiting >= self._options.keep:
             # Their files would have to go before the broker, and so the agent, hears of them.
             self._ledger.drop("kafka-behind", f"{self._options.keep} checkpoints wait for Kafka: others are dropped")
             return None
-        if self._graph is None or not self._graph.path.exists():
-            self._graph = self._store.add_graph(graph.save)
+        self._graph = graph.file.path
         tensors = {name: tensor for name, tensor in copy.wait().items() if name in graph.names}
-        weights = self._store.write(f"step-{step}.safetensors", partial(write, tensors))
+        weights = self._store.write(f"step-{step}", partial(write, tensors))
         self._durable.before(step)
         body: dict[str, Any] = {
-            "graph": self._graph.reference(),
+            "graph": graph.file.reference(),
             "weights": weights.reference(),
             "inputs": list(graph.call.names),
             "logits": graph.logits,
@@ -58,22 +76,24 @@ class Uploads:
         if self._options.layers:
             body["layers"] = [dict(rule) for rule in self._options.layers]
         self._publisher.publish(self._events.checkpoint(step, body))
-        self._published = True
+        self._published = step
         return weights.path
 
     def prune(self, newest: Path) -> None:
         """Removes the files of steps that the agent will not ask for again, or all but the latest few."""
-        durable = self._durable.durable()
-        if durable is None:
-            self._store.prune_to(self._options.keep, newest)
+        reach = self._durable.durable()
+        if reach.step is None:
+            # An agent that is there may yet read everything; one that keeps no state answers just so, hence a limit.
+            keep = self._options.keep
+            self._store.prune_to(BEHIND * keep if reach.answers else keep, newest)
         else:
-            self._store.prune_below(durable, newest)
+            self._store.prune_below(reach.step, newest)
             if self._graph is not None:
-                self._store.prune_graphs(self._graph.path)
+                self._store.prune_graphs(self._graph)
 
     def batch(self, step: int, copy: HostCopy) -> None:
-        """Publishes a batch, within the event or beside it."""
-        if not self._published:
+        """Publishes a batch, within the event or in a file that goes when the checkpoint before it does."""
+        if self._published is None:
             self._ledger.drop("no-checkpoint", "no checkpoint has been written yet: the agent could not use this batch")
             return
         tensors = copy.wait()
@@ -82,7 +102,7 @@ class Uploads:
             write(tensors, buffer)
             self._publisher.publish(self._events.batch(step, buffer.getvalue()))
         else:
-            file = self._store.write(f"batch-{step}-{uuid.uuid4().hex[:12]}.safetensors", partial(write, tensors))
+            file = self._store.write(f"batch-{self._published}", partial(write, tensors))
             self._publisher.publish(self._events.batch_file(step, file.reference()))
 
     def ended(self, step: int, status: str) -> None:

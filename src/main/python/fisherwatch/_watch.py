@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from . import _model
-from ._batch import Batch, as_published, named, sample
+from ._batch import Batch, as_published, named, sample, without_soft_labels
 from ._errors import BatchError, ExportError
 from ._export import Graph, export_graph
 from ._host import HostCopy
@@ -24,10 +24,12 @@ from ._options import InputsPick, LogitsPick, Options
 from ._publisher import Producer, Publisher, kafka_producer
 from ._stats import Ledger, Stats
 from ._store import Store
-from ._uploads import Uploads
+from ._uploads import Uploads, WrittenGraph
 from ._worker import Worker
 
 EXIT_SECONDS = 5.0
+EXPORTS = 5  # attempts, each with another batch
+WRITE_PAUSE_SECONDS = 60.0  # after a graph could not be written
 
 MakeProducer = Callable[[Options, Callable[[Any], None]], Producer]
 
@@ -57,8 +59,11 @@ class Watch:
         self._closed = False
         self._publishes = _model.is_first_rank()
         self._ledger = Ledger(options.run, options.strict)
-        self._graph = graph
-        self._unexportable = False
+        self._given = graph is not None
+        self._exported = graph
+        self._graph: WrittenGraph | None = None
+        self._attempts = 0
+        self._write_after = 0.0
         self._calls = 0
         self._last_step = 0
         self._checkpoints = 0
@@ -68,10 +73,12 @@ class Watch:
         self._began = time.perf_counter()
         if not self._publishes:
             return
-        store = Store(options.store, options.run)
-        if graph is None and example_inputs is not None:
+        self._store = store = Store(options.store, options.run)
+        if graph is not None:
+            self._graph = self._write(graph)
+        elif example_inputs is not None:
             batch = named(self._model, example_inputs, None, options.inputs, options.likelihood.get("mask"))
-            self._graph = export_graph(self._model, batch, options.logits, options.export)
+            self._graph = self._export(batch)
         self._publisher = Publisher(options, self._ledger, producer)
         self._uploads = Uploads(options, store, self._publisher, self._ledger)
         self._worker = Worker(options.queue_size, self._ledger, self._publisher.poll)
@@ -83,13 +90,13 @@ class Watch:
         Args:
             inputs: a tensor, a tuple of tensors or a dict of them, in which `labels` may be; the first dimension is
                 the example
-            labels: int64, if there are any
-            step: optimizer steps so far; by default the number of calls so far
+            labels: int64, if there are any; shares of classes (mixup) are left out where classes are wanted
+            step: optimizer steps so far; by default the number of calls so far, or the latest step given if it is more
         """
         if not self._at_work():
             return
         with self._guarded():
-            self._batch(inputs, labels, self._calls if step is None else step)
+            self._batch(inputs, labels, max(self._calls, self._last_step) if step is None else step)
         self._ledger.raise_first()
 
     def checkpoint(self, step: int) -> None:
@@ -149,8 +156,7 @@ class Watch:
         if (self._calls - 1) % self._options.every:
             return
         self._last_step = max(self._last_step, step)
-        if self._unexportable:
-            self._ledger.drop("no-graph", "the model could not be exported")
+        if self._no_graph():
             return
         if self._checkpoints and self._spent_too_much():
             return
@@ -162,13 +168,14 @@ class Watch:
         if self._graph is None:
             self._graph = self._export(batch)
         self._check_form(batch, self._graph)
+        batch = self._with_classes(batch)
         self._begin(step, self._graph)
         batch = sample(batch, self._options.max_examples, self._random)
         copy = HostCopy().fill(as_published(batch.tensors))
         if not self._worker.offer(lambda: self._uploads.batch(step, copy)):
             self._queue_full()
 
-    def _begin(self, step: int, graph: Graph) -> None:
+    def _begin(self, step: int, graph: WrittenGraph) -> None:
         """Before a batch goes a checkpoint: the one that waited for the graph, or the weights as they are."""
         if self._pending is not None:
             (at, copy), self._pending = self._pending, None
@@ -178,8 +185,7 @@ class Watch:
 
     def _checkpoint(self, step: int, state: dict[str, Tensor] | None) -> None:
         self._last_step = max(self._last_step, step)
-        if self._unexportable:
-            self._ledger.drop("no-graph", "the model could not be exported")
+        if self._no_graph():
             return
         if self._checkpoints and self._spent_too_much():
             return
@@ -196,12 +202,14 @@ class Watch:
             return
         copy.fill(_model.state(self._model) if state is None else state)
         self._checkpoints += 1
+        if self._graph is not None and not self._graph.file.path.exists():  # somebody tidied up
+            self._graph = None if self._exported is None else self._write(self._exported)
         if self._graph is None:
             self._pending = step, copy
         else:
             self._offer_checkpoint(step, copy, self._graph)
 
-    def _offer_checkpoint(self, step: int, copy: HostCopy, graph: Graph) -> None:
+    def _offer_checkpoint(self, step: int, copy: HostCopy, graph: WrittenGraph) -> None:
         def job() -> None:
             try:
                 written = self._uploads.checkpoint(step, copy, graph)
@@ -214,19 +222,35 @@ class Watch:
             self._free.append(copy)
             self._queue_full()
 
-    def _export(self, batch: Batch) -> Graph:
+    def _export(self, batch: Batch) -> WrittenGraph:
+        """Exports the model and writes the graph: here, since saving holds the interpreter whatever the thread."""
         began = time.perf_counter()
         try:
-            return export_graph(self._model, batch, self._options.logits, self._options.export)
-        except ExportError:
-            self._unexportable = True
-            raise
+            if self._exported is None:
+                self._attempts += 1
+                self._exported = export_graph(self._model, batch, self._options.logits, self._options.export)
+                self._attempts = 0
+            self._write_after = time.monotonic() + WRITE_PAUSE_SECONDS
+            return self._write(self._exported)
         finally:
-            seconds = time.perf_counter() - began
-            self._ledger.export_seconds += seconds
-            self._ledger.training_seconds -= seconds
+            self._ledger.export_seconds += time.perf_counter() - began
 
-    def _check_form(self, batch: Batch, graph: Graph) -> None:
+    def _write(self, graph: Graph) -> WrittenGraph:
+        written = WrittenGraph.of(graph, self._store)
+        if not self._given:  # as large as the model: if the file goes, the model is exported anew
+            self._exported = None
+        return written
+
+    def _no_graph(self) -> bool:
+        if self._graph is None and self._attempts >= EXPORTS:
+            self._ledger.drop("no-graph", f"the model could not be exported with {EXPORTS} batches, and is left alone")
+            return True
+        if self._graph is None and self._exported is not None and time.monotonic() < self._write_after:
+            self._ledger.drop("no-graph", "the graph could not be written; it is tried again now and then")
+            return True
+        return False
+
+    def _check_form(self, batch: Batch, graph: WrittenGraph) -> None:
         if batch.call.names != graph.call.names:
             raise BatchError(f"the batch has the inputs {batch.call.names}; the graph takes {graph.call.names}")
         for name, length in (graph.lengths or {}).items():
@@ -237,6 +261,16 @@ class Watch:
                     f"[N, {', '.join(map(str, length))}] only, since tracing made a constant of the length. "
                     "Pad all batches to one length"
                 )
+
+    def _with_classes(self, batch: Batch) -> Batch:
+        found = without_soft_labels(batch, self._options.likelihood["kind"])
+        if found is not batch:
+            self._ledger.say(
+                "soft-labels",
+                "labels are no whole numbers, which categorical takes: batches are published without labels, and so "
+                "without the trace of the empirical matrix",
+            )
+        return found
 
     def _spent_too_much(self) -> bool:
         share = self._options.max_share
@@ -253,7 +287,7 @@ class Watch:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        began = time.perf_counter()
+        began, exporting = time.perf_counter(), self._ledger.export_seconds
         try:
             yield
         except BatchError as e:
@@ -263,7 +297,8 @@ class Watch:
         except Exception as e:  # training goes on, whatever it is
             self._ledger.drop("failed", f"{type(e).__name__}: {e}", e)
         finally:
-            self._ledger.training_seconds += time.perf_counter() - began
+            exported = self._ledger.export_seconds - exporting
+            self._ledger.training_seconds += time.perf_counter() - began - exported
 
     def _close(self, status: str | None, timeout: float) -> None:
         at_work, self._closed = self._at_work(), True

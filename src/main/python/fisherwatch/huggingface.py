@@ -9,6 +9,8 @@ the first micro-batch of an optimizer step.
 from __future__ import annotations
 
 import os
+import weakref
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -46,7 +48,7 @@ class FisherwatchCallback(TrainerCallback):
         self._schedule = Schedule(*self._cadence)
         self._armed = False
         self._step = 0
-        self._hook: Any = None
+        self._handle: Any = None
         self.watch: Watch | None = None
 
     def on_train_begin(
@@ -58,8 +60,7 @@ class FisherwatchCallback(TrainerCallback):
         self._schedule = Schedule(*self._cadence)
         self.watch = watch(model, **self._options)
         self._checkpoint(state.global_step)
-        # Under torch.compile the hook would become a part of what is compiled.
-        self._hook = model.register_forward_pre_hook(torch.compiler.disable(self._see), with_kwargs=True)
+        self._handle = model.register_forward_pre_hook(_Hook(self), with_kwargs=True)
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -83,7 +84,7 @@ class FisherwatchCallback(TrainerCallback):
             self.watch.checkpoint(step)
 
     def _see(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self.watch is None or not self._armed or not model.training:
+        if self.watch is None or not self._armed or not model.training or not torch.is_grad_enabled():
             return
         self._armed = False
         if self._schedule.wants_batch(self._step):
@@ -91,8 +92,29 @@ class FisherwatchCallback(TrainerCallback):
 
     def _detach(self, status: str) -> None:
         self._armed = False
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
         if self.watch is not None:
             self.watch.close(status)
+
+
+class _Hook:
+    """Shows the callback what goes into the model that it watches; a copy, or a saved model, shows nobody."""
+
+    def __init__(self, callback: FisherwatchCallback | None) -> None:
+        self._callback = None if callback is None else weakref.ref(callback)
+
+    def _show(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        callback = None if self._callback is None else self._callback()
+        if callback is not None:
+            callback._see(model, args, kwargs)
+
+    __call__: Any = torch.compiler.disable(_show)  # else it would become a part of what is compiled
+
+    def __deepcopy__(self, _: Any) -> _Hook:
+        return _Hook(None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What does nothing with any arguments, and can be loaded where there is no Fisherwatch.
+        return getattr, (nullcontext(), "__exit__")

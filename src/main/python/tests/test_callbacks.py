@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,6 +72,32 @@ def test_hugging_face_hands_on_the_first_micro_batch_of_a_step(
     ]  # fmt: skip
     assert all(torch.equal(inputs[0], X) for inputs, _ in recorder.batches)
     assert not model._forward_pre_hooks
+
+
+def test_hugging_face_model_is_saved_and_copied_without_its_watcher(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    huggingface = pytest.importorskip("fisherwatch.huggingface")
+    recorder = Recorder()
+    monkeypatch.setattr(huggingface, "watch", recorder)
+    callback = huggingface.FisherwatchCallback("r", tmp_path, batch_every=1, checkpoint_every=9)
+    model, state = Mlp(), SimpleNamespace(global_step=0)
+    callback.on_train_begin(None, state, None, model=model)
+    callback.on_step_begin(None, state, None)
+    torch.save(model, tmp_path / "model.pt")
+    loaded = torch.load(tmp_path / "model.pt", weights_only=False)
+    assert b"fisherwatch" not in (tmp_path / "model.pt").read_bytes()
+    for other in (loaded, copy.deepcopy(model), torch.compile(copy.deepcopy(model), backend="eager")):
+        other.train()(X).sum().backward()
+    with torch.no_grad():
+        model(X)
+    assert recorder.calls == [("checkpoint", 0)]
+    model(X)
+    model(X)  # of others, if training raises now
+    assert recorder.calls == [("checkpoint", 0), ("batch", 0)]
+    del callback
+    gc.collect()
+    model(X)  # nobody looks
 
 
 def test_lightning_hands_on_the_first_micro_batch_of_a_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from conftest import Mlp
@@ -115,7 +116,7 @@ class Drawing(Mlp):
     """Draws random numbers in evaluation mode, too, though nothing hangs on them."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return super().forward(features) + 0 * torch.rand(1) * random.random()
+        return super().forward(features) + 0 * torch.rand(1) * random.random() * numpy.random.rand()
 
 
 def test_the_model_stays_as_it_was() -> None:
@@ -131,11 +132,12 @@ def test_the_model_stays_as_it_was() -> None:
     flags = [module.training for module in model.modules()]
     attributes = [set(module.__dict__) for module in model.modules()]
     calls.clear()
-    random_states = torch.get_rng_state(), random.getstate()
+    random_states = torch.get_rng_state(), random.getstate(), str(numpy.random.get_state())
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         fisherwatch.export(model, X)
         assert torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled()
     assert torch.equal(torch.get_rng_state(), random_states[0]) and random.getstate() == random_states[1]
+    assert str(numpy.random.get_state()) == random_states[2]
     assert [module.training for module in model.modules()] == flags and flags[0] and not flags[3]
     assert [set(module.__dict__) for module in model.modules()] == attributes
     for name, tensor in model.state_dict(keep_vars=True).items():

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -165,6 +166,85 @@ def test_no_proxy_stands_before_this_machine(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with answering(pages_of({})) as agent:
         assert fisherwatch.runs(agent=agent) == ["a b"]
+
+
+@contextlib.contextmanager
+def guarded(pages, token, context=None):
+    """A server that answers 401 without the token; a page that is an address leads there. Gives what it was shown."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers["Authorization"])
+            if self.headers["Authorization"] != f"Bearer {token}":
+                body, kind, status = b'{"detail": "credentials are missing or wrong"}', "application/problem+json", 401
+            elif isinstance(pages.get(self.path), str):
+                self.send_response(302)
+                self.send_header("Location", pages[self.path])
+                self.end_headers()
+                return
+            else:
+                status, kind, body = pages[self.path]
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"{'http' if context is None else 'https'}://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_token_is_given_where_it_is_asked_for_and_nowhere_else(monkeypatch):
+    monkeypatch.delenv("FISHERWATCH_TOKEN", raising=False)
+    with guarded(pages_of({}), "s3cret") as (agent, _):
+        with pytest.raises(fisherwatch.AgentError, match="credentials are missing or wrong; give the token .*token="):
+            fisherwatch.runs(agent=agent)
+        with pytest.raises(fisherwatch.AgentError, match="FISHERWATCH_TOKEN") as error:
+            fisherwatch.figures("a b", agent=agent, token="s3cert")
+        assert "s3c" not in str(error.value)
+        assert fisherwatch.runs(agent=agent, token="s3cret") == ["a b"]
+        monkeypatch.setenv("FISHERWATCH_TOKEN", "s3cret\n")
+        assert fisherwatch.runs(agent=agent) == ["a b"]
+    with guarded({}, "s3cret") as (other, asked):
+        monkeypatch.setenv("FISHERWATCH_TOKEN", "s3cret")
+        leads = guarded({"/api/runs": other + "/api/runs"}, "s3cret")
+        with leads as (agent, _), pytest.raises(fisherwatch.AgentError, match="credentials"):
+            fisherwatch.runs(agent=agent)
+        assert asked == [None]
+    with pytest.raises(ValueError, match="token holds") as error:
+        fisherwatch.runs(token="s3c ret")
+    assert "s3c" not in str(error.value)
+
+
+def test_a_certificate_is_checked_against_the_authority_given(tmp_path):
+    if shutil.which("openssl") is None:
+        assert not os.environ.get("FISHERWATCH_CI"), "openssl, which makes the certificate, is missing"
+        pytest.skip("openssl, which makes the certificate, is missing")
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=agent",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with guarded(pages_of({}), "s3cret", context) as (agent, _):
+        with pytest.raises(fisherwatch.AgentUnreachableError, match="certificate .* not trusted .*ca="):
+            fisherwatch.runs(agent=agent, token="s3cret")
+        assert fisherwatch.runs(agent=agent, token="s3cret", ca=certificate) == ["a b"]
+    with pytest.raises(ValueError, match="file of PEM certificates"):
+        fisherwatch.runs(ca=key)
 
 
 def jar():

@@ -15,7 +15,8 @@ import torch
 from installation import until
 from torch import nn
 
-from fisherwatch._agent import DurableSteps
+from fisherwatch._agent import DurableSteps, Reach
+from fisherwatch._options import Options
 from fisherwatch._store import Store
 
 
@@ -26,6 +27,9 @@ def agent() -> Any:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.paths.append(self.path)  # type: ignore[attr-defined]
+            if server.token not in (None, self.headers["Authorization"]):  # type: ignore[attr-defined]
+                self.send_error(401)
+                return
             body = json.dumps(server.says).encode()  # type: ignore[attr-defined]
             self.send_response(404 if server.says is None else 200)  # type: ignore[attr-defined]
             self.end_headers()
@@ -35,7 +39,7 @@ def agent() -> Any:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.says, server.paths = None, []  # type: ignore[attr-defined]
+    server.says, server.paths, server.token = None, [], None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -66,17 +70,17 @@ def checkpoints(watch: Any, *numbers: int) -> None:
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     store = Store(tmp_path, "r")
-    store.write("step-1.safetensors", lambda sink: sink.write(memoryview(b"old")))
+    old = store.write("step-1", lambda sink: sink.write(memoryview(b"old")))
 
     def breaks(sink: Any) -> None:
         sink.write(memoryview(b"new"))
-        assert (tmp_path / "r" / "step-1.safetensors").read_bytes() == b"old"
+        assert [path for path in (tmp_path / "r").glob("*.safetensors")] == [old.path]
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        store.write("step-1.safetensors", breaks)
-    assert [path.name for path in (tmp_path / "r").iterdir()] == ["step-1.safetensors"]
-    assert (tmp_path / "r" / "step-1.safetensors").read_bytes() == b"old"
+        store.write("step-1", breaks)
+    assert [path for path in (tmp_path / "r").iterdir()] == [old.path]
+    assert old.path.read_bytes() == b"old"
 
 
 def test_what_a_killed_process_left_is_removed_later(tmp_path: Path) -> None:
@@ -121,29 +125,60 @@ def test_only_files_below_the_durable_step_go(attach: Any, agent: Any, model: nn
     assert set(agent.paths) == {"/api/runs/a.b"}
 
 
+@pytest.mark.parametrize("durable", [None, 7])
+def test_an_agent_that_has_nothing_in_a_snapshot_yet_may_read_all_that_is_there(
+    attach: Any, agent: Any, model: nn.Module, tmp_path: Path, durable: int | None
+) -> None:
+    agent.says = says(7, durable)  # 7: of the process before this one
+    watch = attach(model, example_inputs=torch.randn(4, 6), keep=1, agent=url(agent))
+    checkpoints(watch, *range(10, 22))
+    assert steps(tmp_path / "store" / "r") == list(range(12, 22))  # ten times keep: the agent may keep no state
+    agent.says = says(21, 21)
+    checkpoints(watch, 22)
+    assert steps(tmp_path / "store" / "r") == [21, 22]
+
+
+def test_batches_of_a_resumed_job_without_steps_stay_with_their_checkpoint(
+    attach: Any, agent: Any, producer: Any, model: nn.Module, tmp_path: Path
+) -> None:
+    watch = attach(model, example_inputs=torch.randn(4, 6), agent=url(agent), inline_limit=1)
+    folder = tmp_path / "store" / "r"
+    checkpoints(watch, 50000)
+    watch.batch(torch.randn(4, 6))
+    watch.batch(torch.randn(4, 6))
+    agent.says = says(50000, 50000)
+    checkpoints(watch, 50100)
+    assert len(list(folder.glob("batch-50000-*"))) == 2
+    steps_told = [r["headers"]["ce_step"] for r, kind in zip(producer.records, producer.types()) if kind == "batch"]
+    assert steps_told == [b"50000", b"50000"]
+    agent.says = says(50100, 50100)
+    checkpoints(watch, 50200)
+    assert not list(folder.glob("batch-*"))
+
+
 def test_the_durable_step_of_an_earlier_attempt_is_not_trusted(agent: Any) -> None:
     agent.says = says(1000, 1000)
-    durable = DurableSteps(url(agent), "r")
+    durable = DurableSteps(Options.of("r", "store", {"agent": url(agent)}), print)
     durable.before(0)
-    assert durable.durable() is None
+    assert durable.durable() == Reach(True, None)
     durable.before(1000)
-    assert durable.durable() is None  # still the attempt before
+    assert durable.durable() == Reach(True, None)  # still the attempt before
     agent.says = says(1000, 1000, attempt=2)
-    assert durable.durable() == 1000
+    assert durable.durable() == Reach(True, 1000)
     durable.before(500)
-    assert durable.durable() is None
+    assert durable.durable() == Reach(True, None)
     agent.says = says(500, 500, attempt=3)
-    assert durable.durable() == 500
+    assert durable.durable() == Reach(True, 500)
 
 
 def test_a_resumed_run_trusts_the_agent(agent: Any) -> None:
     agent.says = says(1000, 900)
-    durable = DurableSteps(url(agent), "r")
+    durable = DurableSteps(Options.of("r", "store", {"agent": url(agent)}), print)
     durable.before(1100)
     agent.says = says(1100, 900)
-    assert durable.durable() is None  # of the process before: it may be right, but is not known to be
+    assert durable.durable() == Reach(True, None)  # of the process before: it may be right, but is not known to be
     agent.says = says(1100, 1100)
-    assert durable.durable() == 1100
+    assert durable.durable() == Reach(True, 1100)
 
 
 def test_an_agent_that_hangs_costs_the_training_nothing(attach: Any, model: nn.Module) -> None:
@@ -159,6 +194,19 @@ def test_an_agent_that_hangs_costs_the_training_nothing(attach: Any, model: nn.M
         assert time.monotonic() - began < 1
 
 
+def test_an_agent_that_asks_for_a_token_is_given_it_or_said_once(
+    attach: Any, agent: Any, model: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.token, agent.says = "Bearer s3cret", says(3, 3)
+    checkpoints(attach(model, example_inputs=torch.randn(4, 6), keep=2, agent=url(agent), token="s3cret"), 3, 4, 5, 6)
+    assert steps(tmp_path / "store" / "r") == [3, 4, 5, 6] and not caplog.text
+    for run in ("wrong", "again"):
+        checkpoints(attach(model, example_inputs=torch.randn(4, 6), agent=url(agent), run=run, token="s3cert"), 1, 2)
+        assert caplog.text.count(f"run {run}: the agent at") == 1
+    assert "asks for the token" in caplog.text and "s3c" not in caplog.text
+    assert "s3c" not in repr(Options.of("r", tmp_path, {"token": "s3cret"}))
+
+
 def test_graphs_of_earlier_attempts_go(attach: Any, agent: Any, model: nn.Module, tmp_path: Path) -> None:
     folder = tmp_path / "store" / "r"
     folder.mkdir(parents=True)
@@ -171,7 +219,7 @@ def test_graphs_of_earlier_attempts_go(attach: Any, agent: Any, model: nn.Module
     assert len(list(folder.glob("graph-*"))) == 1 and not (folder / "graph-000000000000.pt").exists()
 
 
-def test_a_graph_that_was_deleted_is_written_again(
+def test_a_graph_that_was_deleted_is_exported_again(
     attach: Any, producer: Any, model: nn.Module, tmp_path: Path
 ) -> None:
     folder = tmp_path / "store" / "r"
@@ -179,6 +227,8 @@ def test_a_graph_that_was_deleted_is_written_again(
     checkpoints(watch, 0)
     for path in folder.iterdir():
         path.unlink()
-    checkpoints(watch, 1)
+    watch.checkpoint(1)
+    watch.batch(torch.randn(4, 6), step=1)
+    watch.close()
     assert len(list(folder.glob("graph-*"))) == 1 and steps(folder) == [1]
     assert watch.dropped == 0

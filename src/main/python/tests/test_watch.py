@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -67,13 +68,31 @@ def test_files_have_the_digests_and_names_that_the_event_says(attach: Any, produ
     for reference in (body["graph"], body["weights"]):
         assert hashlib.sha256(path_of(reference).read_bytes()).hexdigest() == reference["sha256"]
     graph, weights = path_of(body["graph"]), path_of(body["weights"])
-    assert graph.name == f"graph-{body['graph']['sha256'][:12]}.pt" and weights.name == "step-0.safetensors"
+    assert (
+        graph.name == f"graph-{body['graph']['sha256'][:12]}.pt"
+        and weights.name == f"step-0-{body['weights']['sha256'][:12]}.safetensors"
+    )
     tensors = safetensors.torch.load_file(weights)
     assert set(tensors) == set(model.state_dict())
     loaded = torch.jit.load(str(graph))
     assert {name for name, _ in loaded.named_parameters()} == {name for name, _ in model.named_parameters()}
     assert torch.allclose(loaded(FEATURES), model.eval()(FEATURES))
     assert not list(graph.parent.glob(".*"))
+
+
+def test_weights_of_one_step_written_twice_leave_the_first_file_alone(
+    attach: Any, producer: Any, model: nn.Module
+) -> None:
+    with attach(model, example_inputs=FEATURES) as watch:
+        watch.checkpoint(5)
+        until("it is written", lambda: len(watch._free) == 1)
+        with torch.no_grad():
+            model.head.weight.fill_(7)
+        watch.checkpoint(5)
+    references = [body["weights"] for body in producer.bodies("checkpoint")]
+    assert len({reference["uri"] for reference in references}) == 2
+    for reference in references:
+        assert hashlib.sha256(path_of(reference).read_bytes()).hexdigest() == reference["sha256"]
 
 
 def test_weights_are_those_of_the_moment_not_of_later(attach: Any, producer: Any, model: nn.Module) -> None:
@@ -196,18 +215,21 @@ def test_nothing_is_raised_into_training(
         attach(model, strict=True).batch((FEATURES, LABELS[:2]), step=0)
 
 
-def test_a_store_that_vanishes_is_counted_and_said_once(
-    attach: Any, producer: Any, model: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def broken(*_: Any) -> Any:
+    raise OSError("disk full")
+
+
+def test_a_store_that_is_full_is_counted_and_said_once(
+    attach: Any, producer: Any, model: nn.Module, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = attach(model, example_inputs=FEATURES)
-    folder = tmp_path / "store" / "r"
-    folder.rmdir()
-    for step in range(3):
-        watch.checkpoint(step)
-        until("done", lambda: len(watch._free) == 1)
-    watch.batch(FEATURES, step=3)
-    folder.mkdir()
-    until("the batch is dropped", lambda: "no-checkpoint" in watch.stats().dropped)
+    with monkeypatch.context() as full:
+        full.setattr(watch._store, "write", broken)
+        for step in range(3):
+            watch.checkpoint(step)
+            until("done", lambda: len(watch._free) == 1)
+        watch.batch(FEATURES, step=3)
+        until("the batch is dropped", lambda: "no-checkpoint" in watch.stats().dropped)
     watch.checkpoint(4)
     watch.batch(FEATURES, step=4)
     watch.close()
@@ -216,11 +238,100 @@ def test_a_store_that_vanishes_is_counted_and_said_once(
     assert producer.types() == ["checkpoint", "batch", "run-ended"]
 
 
-def test_strict_raises_what_the_worker_met(attach: Any, model: nn.Module, tmp_path: Path) -> None:
-    watch = attach(model, example_inputs=FEATURES, strict=True)
-    (tmp_path / "store" / "r").rmdir()
+def test_a_graph_that_cannot_be_written_waits_in_memory(
+    attach: Any, producer: Any, model: nn.Module, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = attach(model)
+    with monkeypatch.context() as full:
+        full.setattr(watch._store, "add_graph", broken)
+        watch.batch(FEATURES, step=0)
+        watch.batch(FEATURES, step=1)
+    assert watch.stats().dropped == {"failed": 1, "no-graph": 1} and "could not be written" in caplog.text
+    monkeypatch.setattr("fisherwatch._watch.export_graph", broken)  # not a second time
+    watch._write_after = 0.0
+    watch.batch(FEATURES, step=2)
+    watch.close()
+    assert producer.types() == ["checkpoint", "batch", "run-ended"]
+
+
+def test_a_store_that_was_removed_is_made_again(attach: Any, producer: Any, model: nn.Module, tmp_path: Path) -> None:
+    watch = attach(model, example_inputs=FEATURES, inline_limit=1)
+    watch.batch(FEATURES, step=0)
+    until("published", lambda: watch.stats().delivered == {"checkpoint": 1, "batch": 1})
+    shutil.rmtree(tmp_path / "store")
+    watch.batch(FEATURES, step=1)
+    watch.checkpoint(2)  # waits for the graph
+    watch.batch(FEATURES, step=2)
+    watch.close()
+    assert watch.dropped == 0 and producer.types() == [
+        "checkpoint",
+        "batch",
+        "batch",
+        "checkpoint",
+        "batch",
+        "run-ended",
+    ]
+    body = producer.bodies("checkpoint")[1]
+    for reference in (body["graph"], body["weights"]):
+        assert hashlib.sha256(path_of(reference).read_bytes()).hexdigest() == reference["sha256"]
+
+
+def test_a_graph_that_was_given_is_written_again(attach: Any, producer: Any, model: nn.Module, tmp_path: Path) -> None:
+    watch = attach(model, graph=fisherwatch.export(model, FEATURES))
+    shutil.rmtree(tmp_path / "store")
     watch.checkpoint(0)
-    with pytest.raises(FileNotFoundError):
+    watch.close()
+    assert path_of(producer.bodies("checkpoint")[0]["graph"]).exists() and watch.dropped == 0
+
+
+class Picky(Mlp):
+    """Fails on some batches."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if not bool(torch.isfinite(features).all()):
+            raise ValueError("not finite")
+        return super().forward(features)
+
+
+def test_a_bad_first_batch_is_not_the_end(attach: Any, producer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    watch = attach(Picky())
+    for step in range(4):
+        watch.batch(FEATURES * float("nan"), step=step)
+    watch.batch(FEATURES, step=4)
+    watch.close()
+    assert watch.stats().dropped == {"no-graph": 4} and caplog.text.count("cannot be watched") == 1
+    assert producer.types() == ["checkpoint", "batch", "run-ended"]
+
+
+def test_after_five_bad_batches_the_model_is_left_alone(
+    attach: Any, producer: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = attach(Picky())
+    for step in range(5):
+        watch.batch(FEATURES * float("nan"), step=step)
+    before = watch.stats().export_seconds
+    watch.batch(FEATURES, step=5)
+    assert watch.stats().dropped == {"no-graph": 6} and watch.stats().export_seconds == before
+    assert "with 5 batches, and is left alone" in caplog.text
+
+
+def test_the_graph_is_written_before_the_first_batch_returns_and_then_forgotten(
+    attach: Any, producer: Any, model: nn.Module, tmp_path: Path
+) -> None:
+    watch = attach(model)
+    producer.held.clear()
+    watch.batch(FEATURES, step=0)
+    assert len(list((tmp_path / "store" / "r").glob("graph-*"))) == 1 and watch._exported is None
+    assert watch.stats().training_seconds >= 0 and watch.stats().export_seconds > 0
+    assert attach(model, example_inputs=FEATURES).stats().training_seconds == 0
+    producer.held.set()
+
+
+def test_strict_raises_what_the_worker_met(attach: Any, model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = attach(model, example_inputs=FEATURES, strict=True)
+    monkeypatch.setattr(watch._store, "write", broken)
+    watch.checkpoint(0)
+    with pytest.raises(OSError, match="disk full"):
         watch.close()
 
 
@@ -300,6 +411,8 @@ def test_a_forked_child_does_nothing(attach: Any, producer: Any, model: nn.Modul
         ({"likelihood": "poisson"}, ValueError, "categorical, bernoulli, gaussian"),
         ({"likelihood": "gaussian"}, ValueError, "needs sigma"),
         ({"export": "onnx"}, ValueError, "auto, trace, script"),
+        ({"token": "a b"}, ValueError, "token holds a space"),
+        ({"ca": "/proc/nowhere"}, ValueError, "ca is '/proc/nowhere'"),
         ({"max_share": 2.0}, ValueError, "max_share"),
         ({"layers": [{"pattern": "x"}]}, ValueError, "a rule is"),
         ({"kafka": {"no.such.property": 1}}, ValueError, "no.such.property"),
@@ -321,6 +434,23 @@ def test_bfloat16_weights_and_half_batches_are_written(attach: Any, producer: An
     assert safetensors.torch.load_file(path_of(body["weights"]))["0.weight"].dtype == torch.bfloat16
     assert torch.jit.load(str(path_of(body["graph"])))(FEATURES).dtype == torch.float32
     assert safetensors.torch.load(producer.records[1]["value"])["input"].dtype == torch.float32
+
+
+def test_shares_of_classes_are_left_out_where_classes_are_wanted(
+    attach: Any, producer: Any, model: nn.Module, caplog: pytest.LogCaptureFixture
+) -> None:
+    shares = torch.full((5, 3), 1 / 3)
+    with attach(model) as watch:
+        watch.batch(FEATURES, shares, step=0)
+        watch.batch({"features": FEATURES, "labels": shares}, step=1)
+        watch.batch(FEATURES, LABELS, step=2)
+    batches = [r["value"] for r, kind in zip(producer.records, producer.types()) if kind == "batch"]
+    assert [set(safetensors.torch.load(b)) for b in batches] == [{"features"}, {"features"}, {"features", "labels"}]
+    assert caplog.text.count("labels are no whole numbers") == 1 and watch.dropped == 0
+    producer.records.clear()
+    with attach(model, likelihood="bernoulli") as watch:
+        watch.batch(FEATURES, shares, step=0)
+    assert "labels" in safetensors.torch.load(producer.records[1]["value"])
 
 
 def test_every_kind_of_tensor_is_written_as_safetensors_reads_it() -> None:
