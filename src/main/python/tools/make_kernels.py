@@ -443,6 +443,14 @@ class Kernels(torch.nn.Module):
         return []
 
     @torch.jit.export
+    def absolute_sums(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
+        """The sum of the magnitudes of each tensor (float64)."""
+        sums = torch.jit.annotate(List[torch.Tensor], [])
+        for tensor in tensors:
+            sums.append(torch.linalg.vector_norm(tensor, 1.0).to(torch.float64))
+        return [torch.stack(sums).cpu()]
+
+    @torch.jit.export
     def histogram(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
         """Counts float32 values by their upper 16 bits: [0, 32640) non-negative and finite, 32640 all others.
 

@@ -32,6 +32,10 @@ final class TorchBatch implements BoundBatch {
     this.budget = TapBudget.of(inputs, examples);
   }
 
+  TorchModel model() {
+    return model;
+  }
+
   @Override
   public int examples() {
     return examples;
