@@ -213,6 +213,8 @@ class Kernels(torch.nn.Module):
         With ``tiny`` all is done in double, since squares of small float32 numbers are zero.
         """
         kind = int(rule[0])
+        if kind == 2:
+            return self.convolution_squares(rule, ds, xs, parameter, total, tiny)
         shape = parameter.size()
         deltas = torch.jit.annotate(List[torch.Tensor], [])
         others = torch.jit.annotate(List[torch.Tensor], [])
@@ -226,19 +228,6 @@ class Kernels(torch.nn.Module):
             elif kind == 1:
                 deltas.append(x.reshape(examples, -1, shape[0]))
                 others.append(d.reshape(examples, -1, shape[1]))
-            elif kind == 2:
-                flat = x.unsqueeze(-2) if len(shape) == 3 else x
-                kernel = [1, shape[2]] if len(shape) == 3 else [shape[2], shape[3]]
-                deltas.append(d.reshape(examples, shape[0], -1).transpose(1, 2))
-                others.append(
-                    torch._C._nn.im2col(
-                        flat,
-                        kernel,
-                        [int(rule[7]), int(rule[8])],
-                        [int(rule[5]), int(rule[6])],
-                        [int(rule[3]), int(rule[4])],
-                    ).transpose(1, 2)
-                )
             elif kind == 3:
                 deltas.append(d.reshape(examples, -1, shape[1]))
                 others.append(x.reshape(examples, -1))
@@ -259,17 +248,58 @@ class Kernels(torch.nn.Module):
         x = torch.cat(others, 1) if len(others) > 1 else others[0]
         if kind == 3:
             return self.embedding_squares(d, x, int(rule[3]), shape[0], total)
-        groups = int(rule[9]) if kind == 2 else 1
+        return self.product_squares(d, x, total)
+
+    def convolution_squares(self, rule: torch.Tensor, ds: List[torch.Tensor], xs: List[torch.Tensor],
+                            parameter: torch.Tensor, total: Optional[torch.Tensor], tiny: bool) -> torch.Tensor:
+        """Squared norms by example of a convolution's weight; the squares are added to ``total``.
+
+        Patches are unfolded group by group and for as many examples at a time as give 64 MiB of them, or one.
+        """
+        shape = parameter.size()
+        examples = ds[0].size(0)
+        groups = int(rule[9])
         rows = shape[0] // groups
-        columns = x.size(2) // groups
-        norms = torch.zeros([examples], dtype=torch.float64, device=d.device)
+        channels = shape[1]
+        flat = len(shape) == 3
+        kernel = [1, shape[2]] if flat else [shape[2], shape[3]]
+        columns = channels * kernel[0] * kernel[1]
+        positions = 0
+        for i, d in enumerate(ds):
+            height = 1 if flat else xs[i].size(2)
+            down = (height + 2 * int(rule[5]) - int(rule[7]) * (kernel[0] - 1) - 1) // int(rule[3]) + 1
+            across = (xs[i].size(-1) + 2 * int(rule[6]) - int(rule[8]) * (kernel[1] - 1) - 1) // int(rule[4]) + 1
+            assert d.numel() == examples * shape[0] * down * across, "a convolution's output and features do not fit"
+            positions += down * across
+        size = 8 if tiny or ds[0].dtype == torch.float64 else 4
+        step = max(1, 67108864 // max(1, positions * columns * size))
+        norms = torch.zeros([examples], dtype=torch.float64, device=ds[0].device)
         for group in range(groups):
             part: Optional[torch.Tensor] = None
             if total is not None:
                 part = total.view(groups, rows, columns)[group]
-            norms += self.product_squares(
-                d[:, :, group * rows:(group + 1) * rows], x[:, :, group * columns:(group + 1) * columns], part
-            )
+            start = 0
+            while start < examples:
+                end = min(start + step, examples)
+                deltas = torch.jit.annotate(List[torch.Tensor], [])
+                patches = torch.jit.annotate(List[torch.Tensor], [])
+                for i, delta in enumerate(ds):
+                    d = self.wide(delta[start:end, group * rows:(group + 1) * rows], tiny)
+                    x = self.wide(xs[i][start:end, group * channels:(group + 1) * channels], tiny)
+                    deltas.append(d.reshape(end - start, rows, -1).transpose(1, 2))
+                    patches.append(
+                        torch._C._nn.im2col(
+                            x.unsqueeze(-2) if flat else x,
+                            kernel,
+                            [int(rule[7]), int(rule[8])],
+                            [int(rule[5]), int(rule[6])],
+                            [int(rule[3]), int(rule[4])],
+                        ).transpose(1, 2)
+                    )
+                d = torch.cat(deltas, 1) if len(deltas) > 1 else deltas[0]
+                a = torch.cat(patches, 1) if len(patches) > 1 else patches[0]
+                norms[start:end] += self.product_squares(d, a, part)
+                start = end
         return norms
 
     def wide(self, a: torch.Tensor, tiny: bool) -> torch.Tensor:
