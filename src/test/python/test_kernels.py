@@ -64,3 +64,14 @@ def test_a_convolution_with_other_patches_than_outputs_is_refused():
     with pytest.raises(AssertionError, match="do not fit"):
         rule = [2, 0, 1, 1, 1, 65536, 65536, 1, 1, 1]
         squares_each(layer, torch.randn(2, 2, 5, 5), lambda y: y.flatten(2).mean(2), torch.ones(2, 2), rule)
+
+
+@pytest.mark.parametrize("positions", [1, 2])
+@pytest.mark.parametrize(("delta", "feature"), [(1e-22, 1.7e9), (1e-24, 1e10), (1e12, 1e-22)])
+def test_factors_out_of_range_whose_product_is_in_it(delta, feature, positions):
+    layer = nn.Linear(3, 2, bias=False)
+    x = torch.full((2, positions, 3), feature)
+    cotangents = torch.full((2, positions, 2), delta)
+    norms, total, expected = squares_each(layer, x, lambda y: y * 1.0, cotangents, [0, 0, 1])
+    torch.testing.assert_close(total.double(), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(norms.sum(), expected.sum(), rtol=1e-5, atol=0)
