@@ -184,61 +184,54 @@ class Kernels(torch.nn.Module):
             product = bound * sizes
             if not bool(((bound < 1e18) & (product < 1e18)).all()):
                 return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64)]
+            # Squares of a factor by itself leave float32 long before its product with the other does.
+            narrow = ((bound > 0) & (bound < 1e-17)) | ((sizes > 0) & (sizes < 1e-17))
             norms = torch.jit.annotate(List[torch.Tensor], [])
             for p in range(rules.size(0)):
                 ds = torch.jit.annotate(List[torch.Tensor], [])
                 xs = torch.jit.annotate(List[torch.Tensor], [])
                 first = int(rules[p][1])
-                tiny = True
+                small = True
+                extreme = False
                 for place in range(first, first + int(rules[p][2])):
                     tap = int(members[place])
                     d = deltas[tap]
                     if d is not None:
                         ds.append(d)
                         xs.append(features[tap])
-                        tiny = tiny and float(product[tap]) < 1e-15
+                        small = small and float(product[tap]) < 1e-15
+                        extreme = extreme or bool(narrow[tap])
                 if len(ds) == 0:
                     norms.append(torch.full([examples], -1.0, dtype=torch.float64, device=logits.device))
                 else:
                     total: Optional[torch.Tensor] = None
                     if bool(flags[0]):
                         total = sums[p]
-                    norms.append(self.contract(rules[p], ds, xs, parameters[p], total, tiny))
+                    norms.append(self.contract(rules[p], ds, xs, parameters[p], total, small or extreme))
             return [torch.stack(norms, 1).cpu(), torch.ones([1], dtype=torch.int64)]
 
     def contract(self, rule: torch.Tensor, ds: List[torch.Tensor], xs: List[torch.Tensor], parameter: torch.Tensor,
-                 total: Optional[torch.Tensor], tiny: bool) -> torch.Tensor:
+                 total: Optional[torch.Tensor], in_double: bool) -> torch.Tensor:
         """One parameter's squared norms by example; the squares are added to ``total``.
 
-        With ``tiny`` all is done in double, since squares of small float32 numbers are zero.
+        With ``in_double`` all is done in double, since squares of small float32 numbers are zero.
         """
         kind = int(rule[0])
+        if kind == 2:
+            return self.convolution_squares(rule, ds, xs, parameter, total, in_double)
         shape = parameter.size()
         deltas = torch.jit.annotate(List[torch.Tensor], [])
         others = torch.jit.annotate(List[torch.Tensor], [])
         examples = ds[0].size(0)
         for i, delta in enumerate(ds):
-            d = self.wide(delta, tiny)
-            x = self.wide(xs[i], tiny)
+            d = self.wide(delta, in_double)
+            x = self.wide(xs[i], in_double)
             if kind == 0:
                 deltas.append(d.reshape(examples, -1, shape[0]))
                 others.append(x.reshape(examples, -1, shape[1]))
             elif kind == 1:
                 deltas.append(x.reshape(examples, -1, shape[0]))
                 others.append(d.reshape(examples, -1, shape[1]))
-            elif kind == 2:
-                flat = x.unsqueeze(-2) if len(shape) == 3 else x
-                kernel = [1, shape[2]] if len(shape) == 3 else [shape[2], shape[3]]
-                deltas.append(d.reshape(examples, shape[0], -1).transpose(1, 2))
-                others.append(
-                    torch._C._nn.im2col(
-                        flat,
-                        kernel,
-                        [int(rule[7]), int(rule[8])],
-                        [int(rule[5]), int(rule[6])],
-                        [int(rule[3]), int(rule[4])],
-                    ).transpose(1, 2)
-                )
             elif kind == 3:
                 deltas.append(d.reshape(examples, -1, shape[1]))
                 others.append(x.reshape(examples, -1))
@@ -259,22 +252,63 @@ class Kernels(torch.nn.Module):
         x = torch.cat(others, 1) if len(others) > 1 else others[0]
         if kind == 3:
             return self.embedding_squares(d, x, int(rule[3]), shape[0], total)
-        groups = int(rule[9]) if kind == 2 else 1
+        return self.product_squares(d, x, total)
+
+    def convolution_squares(self, rule: torch.Tensor, ds: List[torch.Tensor], xs: List[torch.Tensor],
+                            parameter: torch.Tensor, total: Optional[torch.Tensor], in_double: bool) -> torch.Tensor:
+        """Squared norms by example of a convolution's weight; the squares are added to ``total``.
+
+        Patches are unfolded group by group and for as many examples at a time as give 64 MiB of them, or one.
+        """
+        shape = parameter.size()
+        examples = ds[0].size(0)
+        groups = int(rule[9])
         rows = shape[0] // groups
-        columns = x.size(2) // groups
-        norms = torch.zeros([examples], dtype=torch.float64, device=d.device)
+        channels = shape[1]
+        flat = len(shape) == 3
+        kernel = [1, shape[2]] if flat else [shape[2], shape[3]]
+        columns = channels * kernel[0] * kernel[1]
+        positions = 0
+        for i, d in enumerate(ds):
+            height = 1 if flat else xs[i].size(2)
+            down = (height + 2 * int(rule[5]) - int(rule[7]) * (kernel[0] - 1) - 1) // int(rule[3]) + 1
+            across = (xs[i].size(-1) + 2 * int(rule[6]) - int(rule[8]) * (kernel[1] - 1) - 1) // int(rule[4]) + 1
+            assert d.numel() == examples * shape[0] * down * across, "a convolution's output and features do not fit"
+            positions += down * across
+        size = 8 if in_double or ds[0].dtype == torch.float64 else 4
+        step = max(1, 67108864 // max(1, positions * columns * size))
+        norms = torch.zeros([examples], dtype=torch.float64, device=ds[0].device)
         for group in range(groups):
             part: Optional[torch.Tensor] = None
             if total is not None:
                 part = total.view(groups, rows, columns)[group]
-            norms += self.product_squares(
-                d[:, :, group * rows:(group + 1) * rows], x[:, :, group * columns:(group + 1) * columns], part
-            )
+            start = 0
+            while start < examples:
+                end = min(start + step, examples)
+                deltas = torch.jit.annotate(List[torch.Tensor], [])
+                patches = torch.jit.annotate(List[torch.Tensor], [])
+                for i, delta in enumerate(ds):
+                    d = self.wide(delta[start:end, group * rows:(group + 1) * rows], in_double)
+                    x = self.wide(xs[i][start:end, group * channels:(group + 1) * channels], in_double)
+                    deltas.append(d.reshape(end - start, rows, -1).transpose(1, 2))
+                    patches.append(
+                        torch._C._nn.im2col(
+                            x.unsqueeze(-2) if flat else x,
+                            kernel,
+                            [int(rule[7]), int(rule[8])],
+                            [int(rule[5]), int(rule[6])],
+                            [int(rule[3]), int(rule[4])],
+                        ).transpose(1, 2)
+                    )
+                d = torch.cat(deltas, 1) if len(deltas) > 1 else deltas[0]
+                a = torch.cat(patches, 1) if len(patches) > 1 else patches[0]
+                norms[start:end] += self.product_squares(d, a, part)
+                start = end
         return norms
 
-    def wide(self, a: torch.Tensor, tiny: bool) -> torch.Tensor:
+    def wide(self, a: torch.Tensor, in_double: bool) -> torch.Tensor:
         if a.is_floating_point() and a.dtype != torch.float64:
-            return a.to(torch.float64 if tiny else torch.float32)
+            return a.to(torch.float64 if in_double else torch.float32)
         return a
 
     def product_squares(self, d: torch.Tensor, a: torch.Tensor, total: Optional[torch.Tensor]) -> torch.Tensor:
@@ -441,6 +475,14 @@ class Kernels(torch.nn.Module):
             for target, other in zip(targets, others):
                 target.add_(other)
         return []
+
+    @torch.jit.export
+    def absolute_sums(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
+        """The sum of the magnitudes of each tensor (float64)."""
+        sums = torch.jit.annotate(List[torch.Tensor], [])
+        for tensor in tensors:
+            sums.append(torch.linalg.vector_norm(tensor, 1.0).to(torch.float64))
+        return [torch.stack(sums).cpu()]
 
     @torch.jit.export
     def histogram(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:

@@ -169,6 +169,15 @@ final class ParameterTable {
     return figures;
   }
 
+  /** The largest dimension of any parameter. */
+  long widest() {
+    return parameters.stream()
+        .flatMap(parameter -> parameter.shape().dimensions().stream())
+        .mapToLong(Long::longValue)
+        .max()
+        .orElse(1);
+  }
+
   /** The number of trainable parameters. */
   int trainable() {
     int count = 0;

@@ -22,7 +22,6 @@ final class TapTable {
   static final int COLUMNS = 10;
 
   private static final int VERSION = 1;
-  private static final int LONGEST_REASON = 300;
   private static final int MOST_TAPS = 100_000;
 
   private final long[] rules;
@@ -57,19 +56,13 @@ final class TapTable {
       throw new MismatchException("it is not of version " + VERSION);
     }
     if (root.path("plain").isTextual()) {
-      throw new MismatchException(oneLine(root.path("plain").asText()));
+      throw new MismatchException(root.path("plain").asText());
     }
     Reader reader = new Reader(table);
     for (JsonNode entry : list) {
       reader.add(entry);
     }
     return reader.table();
-  }
-
-  /** The exporter's own words, as far as they may go into a log. */
-  private static String oneLine(String text) {
-    String line = text.replaceAll("[^ -~]+", " ").strip();
-    return line.length() <= LONGEST_REASON ? line : line.substring(0, LONGEST_REASON) + " ...";
   }
 
   /** A row of {@link #COLUMNS} numbers for every gradient, in the order of the gradients. */
@@ -133,6 +126,9 @@ final class TapTable {
       rules[row + 1] = members.size();
       rules[row + 2] = used.length;
       System.arraycopy(options, 0, rules, row + 3, options.length);
+      if (Arrays.stream(used).distinct().count() < used.length) {
+        throw new MismatchException("parameter '" + name + "' has a tap twice");
+      }
       for (long tap : used) {
         if (tap < 0 || tap >= MOST_TAPS || members.size() >= MOST_TAPS) {
           throw new MismatchException("parameter '" + name + "' has a tap " + tap);

@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A model's fast path: whether there is one, and why not. What the graph says of itself is believed
- * once its figures agree with the plain path's, on the first batch.
+ * once its figures agree with the plain path's, on the first batch that can tell.
  */
 final class Taps {
 
@@ -21,17 +21,19 @@ final class Taps {
 
   private static final Logger LOG = LoggerFactory.getLogger(Taps.class);
   private static final String DESCRIPTION = "fisherwatch.json";
-  private static final int MOST_BYTES = 16 << 20;
+  private static final int MOST_BYTES = 4 << 20;
+  private static final int LONGEST_REASON = 300;
 
   private final @Nullable TapTable table;
   private final @Nullable NDArray rules;
   private final @Nullable NDArray members;
   private @Nullable String reason;
+  private @Nullable String deferral;
   private boolean proven;
 
   private Taps(@Nullable TapTable table, PtNDManager manager, @Nullable String reason) {
     this.table = table;
-    this.reason = reason;
+    this.reason = reason == null ? null : oneLine(reason);
     if (table == null) {
       this.rules = null;
       this.members = null;
@@ -64,26 +66,37 @@ final class Taps {
     }
   }
 
-  /** Why there is no fast path; empty if there is, or may be. */
+  /** Why there is no fast path, or none for the last batch; empty if there is, or may be. */
   Optional<String> plainReason() {
-    return Optional.ofNullable(reason);
+    return Optional.ofNullable(reason == null ? deferral : reason);
   }
 
   void keepPlain(String why) {
-    reason = why;
+    reason = oneLine(why);
   }
 
   /** Whether the fast path can be used, found out with some of the batch's examples if need be. */
   boolean hold(TorchBatch batch) throws ModelException {
+    deferral = null;
     if (reason == null && !proven) {
-      Optional<String> fault = TapProof.fault(batch);
-      if (fault.isPresent()) {
-        reason = fault.get();
-        LOG.warn("examples are squared by a pass each: {}", reason);
+      TapProof proof = TapProof.of(batch);
+      switch (proof.outcome()) {
+        case FALSE -> {
+          keepPlain(proof.reason());
+          LOG.warn("examples are squared by a pass each: {}", reason);
+        }
+        case UNTRIED -> deferral = oneLine(proof.reason());
+        case TRUE -> proven = batch.examples() > 1; // one alone proves for its own batch only
       }
-      proven = true;
     }
-    return reason == null;
+    return reason == null && deferral == null;
+  }
+
+  /** Names in it come from the graph, which may be anybody's, and go into logs and pages. */
+  private static String oneLine(String text) {
+    int end = Math.min(text.length(), LONGEST_REASON);
+    String line = text.substring(0, end).replaceAll("[\\p{C}\\p{Z}]+", " ").strip();
+    return end == text.length() ? line : line + " ...";
   }
 
   TapTable table() {

@@ -29,7 +29,11 @@ final class TorchBatch implements BoundBatch {
     this.manager = manager;
     this.inputs = inputs;
     this.examples = examples;
-    this.budget = TapBudget.of(inputs, examples);
+    this.budget = TapBudget.of(inputs, examples, model.table().widest());
+  }
+
+  TorchModel model() {
+    return model;
   }
 
   @Override
@@ -58,7 +62,10 @@ final class TorchBatch implements BoundBatch {
   @Override
   public ExamplePass forwardEach(int from) throws ModelException {
     TorchExamplePass pass = forwardEach(from, Math.min(examples, from + budget.examples()));
-    budget.learn(pass.bytes() / pass.logits().examples());
+    Logits logits = pass.logits();
+    long numbers = (long) logits.positions() * logits.classes();
+    int bytes = logits.isDouble() ? Double.BYTES : Float.BYTES;
+    budget.learn(pass.bytes() / logits.examples(), numbers * bytes);
     return pass;
   }
 

@@ -102,6 +102,13 @@ final class TorchDiagonal implements DiagonalArray {
     }
   }
 
+  /** Σ|x| of each array, in the order of the gradients. */
+  double[] absoluteSums() {
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      return kernels.call(scope, "absolute_sums", arrays).get(0).toDoubleArray();
+    }
+  }
+
   @Override
   public long[] histogram(int... parameters) {
     NDList chosen = new NDList();

@@ -13,6 +13,7 @@ import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,6 +80,15 @@ final class TorchExamplePass implements ExamplePass {
   @Override
   public List<Gradient> pullBackEach(Cotangents cotangents, @Nullable DiagonalArray squares)
       throws ModelException {
+    Optional<List<Gradient>> gradients = contract(cotangents, squares);
+    return gradients.isPresent() ? gradients.get() : oneByOne(cotangents, squares);
+  }
+
+  /**
+   * As above, by the taps and nothing else: empty, with nothing added, if something could overflow.
+   */
+  Optional<List<Gradient>> contract(Cotangents cotangents, @Nullable DiagonalArray squares)
+      throws ModelException {
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       NDList results =
           model
@@ -97,9 +107,9 @@ final class TorchExamplePass implements ExamplePass {
                   model.table().owners(),
                   TorchForwardPass.sums(squares, scope));
       if (results.get(1).getLong() == 0) {
-        return oneByOne(cotangents, squares);
+        return Optional.empty();
       }
-      return gradients(results.get(0).toDoubleArray());
+      return Optional.of(gradients(results.get(0).toDoubleArray()));
     } catch (EngineException e) {
       throw new ModelException(
           "no-gradient", "the graph's taps cannot be pulled back: " + Kernels.reason(e), e);

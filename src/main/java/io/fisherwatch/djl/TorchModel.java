@@ -9,7 +9,6 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
 import io.fisherwatch.runtime.BoundBatch;
-import io.fisherwatch.runtime.DiagonalArray;
 import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
@@ -194,7 +193,7 @@ final class TorchModel implements Model {
   }
 
   @Override
-  public DiagonalArray newDiagonal() {
+  public TorchDiagonal newDiagonal() {
     Kernels.enter();
     PtNDManager scope = (PtNDManager) manager.newSubManager();
     NDList arrays = new NDList();

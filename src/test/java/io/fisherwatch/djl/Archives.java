@@ -64,4 +64,11 @@ public final class Archives {
     entries.put(CODE, codeWith(line).getBytes(StandardCharsets.UTF_8));
     return write(file, entries);
   }
+
+  /** A model's graph that says something else of its taps. */
+  public static Path graphThatSays(Path file, String model, String description) throws IOException {
+    Map<String, byte[]> entries = entries(MODELS.resolve(model + "/graph.pt"));
+    entries.put("graph/extra/fisherwatch.json", description.getBytes(StandardCharsets.UTF_8));
+    return write(file, entries);
+  }
 }
