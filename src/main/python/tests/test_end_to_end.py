@@ -21,6 +21,9 @@ import fisherwatch
 pytestmark = pytest.mark.agent
 CLASSES = len(packages.SECTIONS)
 
+# These trainings are so short that the worker thread would drop much of them; that it does is tested elsewhere.
+ROOM: dict[str, Any] = {"checkpoints_in_flight": 4, "queue_size": 256}
+
 
 def watched(installation: Installation, model: nn.Module, run: str, **options: Any) -> fisherwatch.Watch:
     return fisherwatch.watch(
@@ -30,7 +33,7 @@ def watched(installation: Installation, model: nn.Module, run: str, **options: A
         bootstrap_servers=installation.bootstrap_servers,
         agent=installation.url,
         strict=True,
-        **options,
+        **{**ROOM, **options},
     )
 
 
@@ -106,7 +109,7 @@ def test_bert_in_hugging_face_trainer(installation: Installation, tmp_path: Path
     model = transformers.BertForSequenceClassification(config)
     callback = FisherwatchCallback(
         run="bert", store=installation.store, bootstrap_servers=installation.bootstrap_servers, agent=installation.url,
-        strict=True, checkpoint_every=60, batch_every=10,
+        strict=True, checkpoint_every=60, batch_every=10, **ROOM,
     )  # fmt: skip
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path), max_steps=100, per_device_train_batch_size=8, gradient_accumulation_steps=2,
@@ -208,7 +211,7 @@ def test_lightning(installation: Installation, tmp_path: Path) -> None:
     data = torch.utils.data.TensorDataset(*images(480, torch.Generator().manual_seed(2)))
     callback = FisherwatchCallback(
         run="lightning", store=installation.store, bootstrap_servers=installation.bootstrap_servers,
-        agent=installation.url, strict=True, checkpoint_every=30, batch_every=10,
+        agent=installation.url, strict=True, checkpoint_every=30, batch_every=10, **ROOM,
     )  # fmt: skip
     lightning.Trainer(
         accelerator="cpu", max_steps=50, accumulate_grad_batches=2, callbacks=[callback], logger=False,
@@ -233,7 +236,7 @@ def test_broker_and_agent_are_killed_and_come_back(installation: Installation) -
         for _ in range(steps):
             image, labels = images(16, generator)
             began = time.perf_counter()
-            if step % 10 == 0 and len(watch._free) == 1:
+            if step % 10 == 0 and watch._free:
                 watch.checkpoint(step)
             if step:  # the first brings the export
                 watch.batch(image, labels, step=step)
@@ -292,7 +295,7 @@ def test_files_go_when_the_agents_snapshots_are_past_them(installation: Installa
 
         def first_is_gone() -> bool:  # snapshots follow events, so events go on
             nonlocal step
-            if len(watch._free) == 1:
+            if watch._free:
                 watch.checkpoint(step)
                 watch.batch(image, labels, step=step)
                 step += 1

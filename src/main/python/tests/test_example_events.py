@@ -68,7 +68,7 @@ def as_text(event: _events.Event) -> str:
 
 @pytest.mark.parametrize("name", ["checkpoint", "batch", "batch-file", "run-ended"])
 def test_the_examples_are_what_the_client_makes(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """After a change on purpose: FISHERWATCH_REWRITE=1 pytest tests/test_example_events.py, and look at the difference."""
+    """After a change on purpose: FISHERWATCH_REWRITE=1 pytest tests/test_example_events.py; look at what it changes."""
     path = EXAMPLES / "python" / f"{name}.json"
     text = as_text(made_today(monkeypatch)[name])
     if os.environ.get("FISHERWATCH_REWRITE") == "1":
