@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from ._cores import ABOVE, EMPIRICAL, LIKELIHOODS, LOWER, REST, Core, core
 from ._figures import CoreFigures, Exact, LayerFigures
 from ._inputs import IGNORED, Batch, Inputs, Logits, logits_of
-from ._parameters import Parameters, Rules, unwrapped
+from ._model import unwrap
+from ._parameters import Parameters, Rules
 from ._spectrum import Spectrum
 
 #: Gradients held at once where no chunk is given: 256 MB of float64.
@@ -68,7 +69,7 @@ def exact(
         raise ValueError(f"sigma is {sigma}; a standard deviation is positive")
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is {chunk}; a backward pass needs a cotangent")
-    parameters = Parameters(unwrapped(model), layers, dtype)
+    parameters = Parameters(unwrap(model), layers, dtype)
     inputs = Inputs(batch, labels, mask, dtype)
     work = _Work(parameters, diagonal, chunk)
     cores: list[Core] = []

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Callable, Union
 
+from ._http import DEFAULT_AGENT
+
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 KINDS = ("categorical", "bernoulli", "gaussian")
 EXPORTS = ("auto", "trace", "script")
@@ -51,7 +53,7 @@ class Options:
     queue_size: int = 16
     checkpoints_in_flight: int = 1
 
-    agent: str | None = "http://127.0.0.1:8088"
+    agent: str | None = DEFAULT_AGENT
     token: str | None = field(default=None, repr=False)
     ca: str | os.PathLike[str] | None = None
     keep: int = 5

@@ -12,17 +12,6 @@ from torch import Tensor, nn
 Rules = Sequence[Mapping[str, str]]
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The module beneath ``torch.compile`` and data-parallel wrappers, whose names are the agent's."""
-    while True:
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            model = model.module
-        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod  # type: ignore[assignment]
-        else:
-            return model
-
-
 def distinct(model: nn.Module) -> dict[str, list[str]]:
     """Every parameter under the first of its names, with all its names.
 

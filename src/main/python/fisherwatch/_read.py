@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from ._history import History
 from ._http import DEFAULT_AGENT, AgentClient, AgentError
-from ._parameters import distinct, unwrapped
+from ._model import unwrap
+from ._parameters import distinct
 
 #: Room for a diagonal's header: what the format allows.
 _HEADER = 100_000_008
@@ -190,7 +191,7 @@ def diagonal(
         with file.open("wb") as out:
             client.download(run, "/diagonal.safetensors", out, most)
         found = _tensors(file, estimate, run)
-    return found if model is None else _fitted(found, unwrapped(model), run)
+    return found if model is None else _fitted(found, unwrap(model), run)
 
 
 def _tensors(file: Path, estimate: str, run: str) -> dict[str, Tensor]:

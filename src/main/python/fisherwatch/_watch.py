@@ -156,12 +156,7 @@ class Watch:
         if (self._calls - 1) % self._options.every:
             return
         self._last_step = max(self._last_step, step)
-        if self._no_graph():
-            return
-        if self._checkpoints and self._spent_too_much():
-            return
-        if self._worker.full:
-            self._queue_full()
+        if self._passes():
             return
         mask = self._options.likelihood.get("mask")
         batch = named(self._model, inputs, labels, self._options.inputs, mask)
@@ -175,6 +170,15 @@ class Watch:
         if not self._worker.offer(lambda: self._uploads.batch(step, copy)):
             self._queue_full()
 
+    def _passes(self) -> bool:
+        """Whether there is no graph, no time or no room for anything more now; what is given up is counted."""
+        if self._no_graph() or (self._checkpoints and self._spent_too_much()):
+            return True
+        if self._worker.full:
+            self._queue_full()
+            return True
+        return False
+
     def _begin(self, step: int, graph: WrittenGraph) -> None:
         """Before a batch goes a checkpoint: the one that waited for the graph, or the weights as they are."""
         if self._pending is not None:
@@ -185,12 +189,7 @@ class Watch:
 
     def _checkpoint(self, step: int, state: dict[str, Tensor] | None) -> None:
         self._last_step = max(self._last_step, step)
-        if self._no_graph():
-            return
-        if self._checkpoints and self._spent_too_much():
-            return
-        if self._worker.full:
-            self._queue_full()
+        if self._passes():
             return
         if self._pending is not None:  # nobody has seen it
             self._free.append(self._pending[1])
