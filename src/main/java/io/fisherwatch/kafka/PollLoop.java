@@ -59,6 +59,7 @@ final class PollLoop implements AutoCloseable {
   private final Map<TopicPartition, Integer> unreadable = new HashMap<>();
   private long lastRecords = System.nanoTime() - SLOW_NANOS;
   private long lastCheck = System.nanoTime() - CHECK_NANOS;
+  private int reported = -1;
   private boolean interrupted;
 
   PollLoop(
@@ -173,14 +174,14 @@ final class PollLoop implements AutoCloseable {
   /** Asks the broker how far the partitions reach, which also tells whether it is there. */
   private void check() {
     long now = System.nanoTime();
-    if (health.ready() && now - lastCheck < CHECK_NANOS) {
+    Set<TopicPartition> owned = consumer.assignment();
+    if (health.ready() && owned.size() == reported && now - lastCheck < CHECK_NANOS) {
       return;
     }
     lastCheck = now;
     if (!isSameTopic()) {
       return;
     }
-    Set<TopicPartition> owned = consumer.assignment();
     Collection<TopicPartition> asked =
         owned.isEmpty() ? Set.of(new TopicPartition(settings.topic(), 0)) : owned;
     try {
@@ -190,6 +191,7 @@ final class PollLoop implements AutoCloseable {
         lag += Math.max(0, ends.getOrDefault(partition, 0L) - consumer.position(partition, ANSWER));
       }
       health.works(isMember(), owned.size());
+      reported = owned.size();
       listener.lag(lag);
     } catch (TimeoutException e) {
       if (now - lastRecords > SLOW_NANOS) {
