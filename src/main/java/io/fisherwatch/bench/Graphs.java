@@ -22,7 +22,10 @@ final class Graphs {
           return torch.linear(x, self.weight, self.bias)
       """;
 
-  /** Vector-Jacobian products as libtorch makes them, and nothing else. */
+  /**
+   * Vector-Jacobian products as libtorch makes them, and nothing else. They are returned: of
+   * gradients that nobody takes the compiler makes none.
+   */
   private static final String PULL =
       """
       class Pull(Module):
@@ -36,7 +39,15 @@ final class Graphs {
           outputs = [logits]
           given = annotate(Optional[List[Optional[Tensor]]], [cotangents])
           grads = torch.autograd.grad(outputs, parameters, given, True, False, True)
-          return annotate(List[Tensor], [])
+          found = annotate(List[Tensor], [])
+          for i in range(torch.len(grads)):
+            g = grads[i]
+            if torch.__isnot__(g, None):
+              g0 = unchecked_cast(Tensor, g)
+              _0 = torch.append(found, g0)
+            else:
+              pass
+          return found
         def forward(self: __torch__.Pull,
           x: Tensor) -> Tensor:
           return x
