@@ -59,7 +59,6 @@ final class PollLoop implements AutoCloseable {
   private final Map<TopicPartition, Integer> unreadable = new HashMap<>();
   private long lastRecords = System.nanoTime() - SLOW_NANOS;
   private long lastCheck = System.nanoTime() - CHECK_NANOS;
-  private int reported = -1;
   private boolean interrupted;
 
   PollLoop(
@@ -175,7 +174,8 @@ final class PollLoop implements AutoCloseable {
   private void check() {
     long now = System.nanoTime();
     Set<TopicPartition> owned = consumer.assignment();
-    if (health.ready() && owned.size() == reported && now - lastCheck < CHECK_NANOS) {
+    health.owns(owned.size());
+    if (health.ready() && now - lastCheck < CHECK_NANOS) {
       return;
     }
     lastCheck = now;
@@ -190,8 +190,7 @@ final class PollLoop implements AutoCloseable {
       for (TopicPartition partition : owned) {
         lag += Math.max(0, ends.getOrDefault(partition, 0L) - consumer.position(partition, ANSWER));
       }
-      health.works(isMember(), owned.size());
-      reported = owned.size();
+      health.works(isMember());
       listener.lag(lag);
     } catch (TimeoutException e) {
       if (now - lastRecords > SLOW_NANOS) {

@@ -65,7 +65,12 @@ final class SourceHealth {
     return gap == null ? state : state + "; " + gap;
   }
 
-  synchronized void works(boolean isMember, int ownedPartitions) {
+  /** How many partitions are owned, which needs no answer of the broker's. */
+  synchronized void owns(int ownedPartitions) {
+    partitions = ownedPartitions;
+  }
+
+  synchronized void works(boolean isMember) {
     if (trouble != null || !connected) {
       LOG.info("Kafka at {} answers", settings.bootstrapServers());
     }
@@ -73,7 +78,6 @@ final class SourceHealth {
     said.clear();
     connected = true;
     joined = isMember;
-    partitions = ownedPartitions;
   }
 
   synchronized void away(RuntimeException e) {
