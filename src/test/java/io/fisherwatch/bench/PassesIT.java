@@ -1,6 +1,7 @@
 package io.fisherwatch.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fisherwatch.djl.BareLoop;
 import io.fisherwatch.djl.TorchRuntime;
@@ -10,9 +11,11 @@ import io.fisherwatch.runtime.Cotangents;
 import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.Model;
+import io.fisherwatch.runtime.OutputSelector;
 import io.fisherwatch.runtime.Parameter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,6 +44,34 @@ class PassesIT {
           made.get(0).forEach(step -> loop.pass(step.from(), step.to(), step.backwards()));
         }
         assertThat(Passes.of(model, watched -> use(watched, batch))).isEqualTo(made);
+      }
+    }
+  }
+
+  /** Gradients that nobody takes are not made; then no error tells that there can be none. */
+  @Test
+  void bareLoop_overDetachedLogits_failsSinceItMakesTheGradients() throws Exception {
+    String code =
+        """
+        class Detached(Module):
+          __parameters__ = ["weight", ]
+          __buffers__ = []
+          weight : Tensor
+          training : bool
+          def forward(self: __torch__.Detached,
+            x: Tensor) -> Tensor:
+            return torch.detach(torch.linear(x, self.weight))
+        """;
+    Path graph = folder.resolve("detached.pt");
+    Map<String, Object> weight = Map.of("weight", new ScriptArchive.Parameter(List.of(3, 5), 1));
+    ScriptArchive.write(graph, code, new ScriptArchive.Module("Detached", weight));
+    Path pull = folder.resolve("pull.pt");
+    Graphs.writePull(pull);
+    try (TorchRuntime runtime = TorchRuntime.open("cpu", 1);
+        Model model = runtime.load(graph, OutputSelector.FIRST)) {
+      Batch batch = new Workloads(folder, runtime, Optional.empty()).perceptron(6, 5, 7, 3).batch();
+      try (BareLoop loop = BareLoop.of(model, pull, batch.inputs())) {
+        assertThatThrownBy(() -> loop.pass(0, 6, 1)).hasMessageContaining("does not require grad");
       }
     }
   }
