@@ -128,6 +128,41 @@ class Kernels(torch.nn.Module):
         return results
 
     @torch.jit.export
+    def products_together(self, logits: torch.Tensor, cotangents: torch.Tensor, aliases: torch.Tensor,
+                          parameters: List[torch.Tensor]) -> List[torch.Tensor]:
+        """Several vector-Jacobian products, ``cotangents[k]`` each, compared with one another: ``pull`` and no more.
+
+        Returns the inner products of all pairs in float64, parameter by parameter, whether a gradient path leads to
+        each, and the number of non-finite values by product and parameter. All gradients are held at once.
+        """
+        count = cotangents.size(0)
+        grads = torch.jit.annotate(List[Optional[torch.Tensor]], [])
+        for k in range(count):
+            grads.extend(self.pull(logits, cotangents[k], aliases, parameters))
+        each = len(parameters)
+        products = torch.zeros([each, count, count], dtype=torch.float64, device=logits.device)
+        reached = torch.zeros([each], dtype=torch.int64)
+        nonfinite = torch.zeros([count, each], dtype=torch.int64)
+        with torch.no_grad():
+            for i in range(each):
+                rows = torch.jit.annotate(List[torch.Tensor], [])
+                for k in range(count):
+                    g = grads[k * each + i]
+                    if g is not None:
+                        rows.append((g.to_dense() if g.is_sparse else g).reshape(-1))
+                if len(rows) == count:
+                    reached[i] = 1
+                    stacked = torch.stack(rows).to(torch.float64)
+                    torch.mm(stacked, stacked.t(), out=products[i])
+            products = products.cpu()
+            if not bool(torch.isfinite(products).all()):
+                for place, g in enumerate(grads):
+                    if g is not None:
+                        values = g.values() if g.is_sparse else g
+                        nonfinite[place // each, place % each] = torch.isfinite(values).logical_not().sum().cpu()
+        return [products, reached, nonfinite]
+
+    @torch.jit.export
     def sizes(self, features: List[torch.Tensor]) -> List[torch.Tensor]:
         """The largest Euclidean norm among the examples of each tensor (float64); 1 for integers."""
         largest = torch.jit.annotate(List[torch.Tensor], [])

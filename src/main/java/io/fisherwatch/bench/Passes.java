@@ -111,7 +111,8 @@ final class Passes {
             new Class<?>[] {target instanceof ExamplePass ? ExamplePass.class : ForwardPass.class},
             (proxy, method, arguments) -> {
               if (method.getName().startsWith("pullBack")) {
-                int unused = counted.backwards.incrementAndGet();
+                int made = arguments[0] instanceof List<?> several ? several.size() : 1;
+                int unused = counted.backwards.addAndGet(made);
                 counted.threadId = Thread.currentThread().getId();
               }
               try {

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,12 +24,13 @@ import java.util.concurrent.atomic.AtomicReference;
 public final class Demo {
 
   private static final int REPORT_EVERY = 20;
-  private static final long PACE_MILLIS = 50;
+  private static final Duration PACE = Duration.ofMillis(50);
 
   private final AgentConfig config;
   private final Path folder;
   private final PrintStream progress;
   private final Scenario scenario;
+  private Duration paceBeforeOnset = PACE;
 
   /**
    * @param config what the agent is configured with; broker, folder and port are set by the demo
@@ -41,6 +43,12 @@ public final class Demo {
     this.config = config;
     this.folder = folder;
     this.progress = progress;
+  }
+
+  /** Slows the training down before the onset of trouble, if it has no end: time for each step. */
+  public Demo withPaceBeforeOnset(Duration pace) {
+    paceBeforeOnset = pace;
+    return this;
   }
 
   /**
@@ -114,9 +122,24 @@ public final class Demo {
       }
     } finally {
       agent.stop();
-      watching.join();
+      awaitEnd(watching);
     }
     return Optional.ofNullable(agent.runs().get(TrainingJob.RUN));
+  }
+
+  /** Also when interrupted: an agent must not be closed while it works. */
+  private static void awaitEnd(Thread thread) {
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void train(
@@ -136,7 +159,7 @@ public final class Demo {
         report(job.progress(step + 1, loss), agent);
       }
       if (steps.isEmpty()) {
-        Thread.sleep(PACE_MILLIS);
+        Thread.sleep((step < Scenario.ONSET ? paceBeforeOnset : PACE).toMillis());
       }
     }
     job.publishCheckpoint(last);

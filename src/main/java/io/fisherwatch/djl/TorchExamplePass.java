@@ -78,6 +78,11 @@ final class TorchExamplePass implements ExamplePass {
   }
 
   @Override
+  public List<Gradient> pullBackTogether(List<Cotangents> all) throws ModelException {
+    return pass.pullBackTogether(all);
+  }
+
+  @Override
   public List<Gradient> pullBackEach(Cotangents cotangents, @Nullable DiagonalArray squares)
       throws ModelException {
     Optional<List<Gradient>> gradients = contract(cotangents, squares);

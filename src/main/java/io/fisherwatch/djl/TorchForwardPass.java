@@ -12,6 +12,9 @@ import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.Parameter;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -70,11 +73,74 @@ final class TorchForwardPass implements ForwardPass {
     }
   }
 
+  @Override
+  public List<Gradient> pullBackTogether(List<Cotangents> all) {
+    ParameterTable table = model.table();
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      NDList results =
+          model
+              .kernels()
+              .call(
+                  scope,
+                  "products_together",
+                  output,
+                  onDevice(all, scope),
+                  table.shares(),
+                  table.differentiated());
+      double[] products = results.get(0).toDoubleArray();
+      long[] reached = results.get(1).toLongArray();
+      long[] nonFinite = results.get(2).toLongArray();
+      List<Gradient> gradients = new ArrayList<>();
+      for (int k = 0; k < all.size(); k++) {
+        double[][] rows = new double[k + 1][];
+        for (int back = 0; back <= k; back++) {
+          rows[back] = column(products, all.size(), k, k - back, reached.length);
+        }
+        double[] norms = rows[0].clone();
+        for (int slot = 0; slot < norms.length; slot++) {
+          norms[slot] = reached[slot] == 1 ? norms[slot] : -1;
+        }
+        long[] counts = Arrays.copyOfRange(nonFinite, k * reached.length, (k + 1) * reached.length);
+        double[][] before = new double[k][];
+        Arrays.setAll(before, back -> table.byParameter(rows[back + 1]));
+        gradients.add(gradient(table, norms, counts, before));
+      }
+      return gradients;
+    }
+  }
+
+  /** The inner products of two gradients, by place among the gradients' tensors. */
+  private static double[] column(double[] products, int count, int row, int column, int tensors) {
+    double[] values = new double[tensors];
+    Arrays.setAll(values, i -> products[(i * count + row) * count + column]);
+    return values;
+  }
+
   static NDList sums(@Nullable DiagonalArray squares, PtNDManager scope) {
     return squares == null ? new NDList(scope.create(0f)) : ((TorchDiagonal) squares).arrays();
   }
 
   NDArray onDevice(Cotangents cotangents, PtNDManager scope) {
+    check(cotangents);
+    return scope.create(cotangents.data(), output.getShape(), type(cotangents));
+  }
+
+  private NDArray onDevice(List<Cotangents> all, PtNDManager scope) {
+    int bytes = all.stream().mapToInt(one -> one.data().remaining()).reduce(0, Math::addExact);
+    ByteBuffer data = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    for (Cotangents one : all) {
+      check(one);
+      data.put(one.data());
+    }
+    Shape shape = new Shape(all.size()).addAll(output.getShape());
+    return scope.create(data.flip(), shape, type(all.get(0)));
+  }
+
+  private static DataType type(Cotangents cotangents) {
+    return cotangents.isDouble() ? DataType.FLOAT64 : DataType.FLOAT32;
+  }
+
+  private void check(Cotangents cotangents) {
     if (cotangents.rows() != logits.rows() || cotangents.classes() != logits.classes()) {
       throw new IllegalArgumentException(
           "cotangents are "
@@ -86,10 +152,6 @@ final class TorchForwardPass implements ForwardPass {
               + " × "
               + logits.classes());
     }
-    return scope.create(
-        cotangents.data(),
-        output.getShape(),
-        cotangents.isDouble() ? DataType.FLOAT64 : DataType.FLOAT32);
   }
 
   /** The gradients are the results after the first two; each is compared and then kept. */

@@ -1,5 +1,6 @@
 package io.fisherwatch.djl;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.GradientMemory;
@@ -8,20 +9,30 @@ import io.fisherwatch.runtime.GradientMemory;
 final class TorchGradientMemory implements GradientMemory {
 
   private final PtNDManager manager;
-  private final NDList arrays;
+  private final NDList like;
+  private final NDList arrays = new NDList();
   private final int capacity;
   private long written;
 
   /**
-   * @param arrays capacity × parameters tensors, gradient by gradient
+   * @param like what gradients are taken of
    */
-  TorchGradientMemory(PtNDManager manager, NDList arrays, int capacity) {
+  TorchGradientMemory(PtNDManager manager, NDList like, int capacity) {
     this.manager = manager;
-    this.arrays = arrays;
+    this.like = like;
     this.capacity = capacity;
   }
 
+  /** Capacity × parameters tensors, gradient by gradient; made when the first is kept. */
   NDList arrays() {
+    if (arrays.isEmpty()) {
+      Kernels.enter();
+      for (int place = 0; place < capacity; place++) {
+        for (NDArray parameter : like) {
+          arrays.add(manager.zeros(parameter.getShape(), parameter.getDataType()));
+        }
+      }
+    }
     return arrays;
   }
 

@@ -221,15 +221,7 @@ final class TorchModel implements Model {
     if (capacity < 1) {
       throw new IllegalArgumentException("a memory of " + capacity + " gradients");
     }
-    Kernels.enter();
-    PtNDManager scope = (PtNDManager) manager.newSubManager();
-    NDList arrays = new NDList();
-    for (int place = 0; place < capacity; place++) {
-      for (NDArray parameter : table.differentiated()) {
-        arrays.add(scope.zeros(parameter.getShape(), parameter.getDataType()));
-      }
-    }
-    return new TorchGradientMemory(scope, arrays, capacity);
+    return new TorchGradientMemory(newManager(), table.differentiated(), capacity);
   }
 
   PtSymbolBlock block() {

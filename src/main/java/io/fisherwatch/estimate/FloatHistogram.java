@@ -19,6 +19,9 @@ public final class FloatHistogram {
   private final long[] counts;
   private long total;
 
+  /** How many numbers lie in lower bins, by bin; empty until it is asked for. */
+  private long[] cumulated = {};
+
   private FloatHistogram(long[] counts) {
     this.counts = counts;
     for (int bin = 0; bin < BINS; bin++) {
@@ -50,6 +53,7 @@ public final class FloatHistogram {
       counts[bin] += other.counts[bin];
     }
     total += other.total;
+    cumulated = new long[0];
   }
 
   /** How many finite non-negative numbers. */
@@ -79,15 +83,14 @@ public final class FloatHistogram {
     if (total == 0) {
       return Double.NaN;
     }
-    double below = 0;
-    for (int bin = 0; bin < BINS && lower(bin) < threshold; bin++) {
-      if (counts[bin] > 0) {
-        double width = lower(bin + 1) - lower(bin);
-        double inside = bin == 0 ? 1 : Math.min(1, (threshold - lower(bin)) / width);
-        below += inside * counts[bin];
-      }
+    if (!(threshold > 0)) {
+      return 0;
     }
-    return below / total;
+    int cut = Math.min(BINS - 1, binBelow(threshold));
+    double below = inLowerBins(cut);
+    double inside =
+        cut == 0 ? 1 : Math.min(1, (threshold - lower(cut)) / (lower(cut + 1) - lower(cut)));
+    return (below + inside * counts[cut]) / total;
   }
 
   /**
@@ -123,6 +126,22 @@ public final class FloatHistogram {
     }
     density.put("over", Math.max(0, 1 - before));
     return density;
+  }
+
+  private long inLowerBins(int bin) {
+    if (cumulated.length == 0) {
+      cumulated = new long[BINS];
+      for (int i = 1; i < BINS; i++) {
+        cumulated[i] = cumulated[i - 1] + counts[i - 1];
+      }
+    }
+    return cumulated[bin];
+  }
+
+  /** The bin of a positive number, or of the largest that is not above it. */
+  private static int binBelow(double number) {
+    int bin = Float.floatToRawIntBits((float) number) >>> 16;
+    return lower(bin) > number ? bin - 1 : bin;
   }
 
   /** The least number of a bin. */

@@ -29,15 +29,31 @@ public final class StudentT {
       low = high;
       high *= 2;
     }
+    double t = (low + high) / 2;
     for (int step = 0; step < 200 && high - low > 1e-14 * high; step++) {
-      double middle = (low + high) / 2;
-      if (twoSidedTail(nu, middle) > tail) {
-        low = middle;
+      double excess = twoSidedTail(nu, t) - tail;
+      if (excess > 0) {
+        low = t;
       } else {
-        high = middle;
+        high = t;
       }
+      double newton = t + excess / (2 * density(nu, t));
+      if (Math.abs(newton - t) <= 1e-15 * t) {
+        return newton;
+      }
+      t = newton > low && newton < high ? newton : (low + high) / 2;
     }
-    return (low + high) / 2;
+    return t;
+  }
+
+  /** The density of T at t. */
+  private static double density(double nu, double t) {
+    double a = nu / 2;
+    return Math.exp(
+        ChiSquare.logGamma(a + 0.5)
+            - ChiSquare.logGamma(a)
+            - (a + 0.5) * Math.log1p(t * t / nu)
+            - Math.log(nu * Math.PI) / 2);
   }
 
   /** Pr(|T| &gt; t), the regularised incomplete beta function at ν/(ν + t²). */

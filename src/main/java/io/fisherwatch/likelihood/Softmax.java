@@ -30,6 +30,9 @@ final class Softmax {
 
   final double logTail;
 
+  /** log(1 + T). */
+  private final double logSum;
+
   private Softmax(double[] shifted, int top, int second) {
     this.classes = shifted.length;
     this.shifted = shifted;
@@ -48,6 +51,7 @@ final class Softmax {
       }
     }
     this.tail = sum.value();
+    this.logSum = Math.log1p(tail);
     this.logTail =
         shifted[second] == Double.NEGATIVE_INFINITY
             ? Double.NEGATIVE_INFINITY
@@ -94,7 +98,7 @@ final class Softmax {
 
   /** √pᵢ, which does not underflow where pᵢ does. */
   double root(int i) {
-    return Math.exp(0.5 * (shifted[i] - Math.log1p(tail)));
+    return Math.exp(0.5 * (shifted[i] - logSum));
   }
 
   /** The largest probability a. */
@@ -133,7 +137,7 @@ final class Softmax {
   /** −Σ p log p, in nats: log(1 + T) − Σ pᵢ(zᵢ − z_m). */
   double entropy() {
     Sum sum = new Sum();
-    sum.add(Math.log1p(tail));
+    sum.add(logSum);
     for (int i = 0; i < classes; i++) {
       if (odds[i] > 0) {
         sum.add(-probability(i) * shifted[i]);

@@ -4,8 +4,9 @@ import io.fisherwatch.likelihood.Probe;
 import io.fisherwatch.runtime.Cotangents;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
+import java.util.ArrayList;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 
 /** Makes the cotangents of terms, from keys that hang on a row's place alone. For one thread. */
 final class Drawing {
@@ -13,7 +14,7 @@ final class Drawing {
   private final Round round;
   private final double[] u;
   private final long[] probeKey;
-  private @Nullable Cotangents cotangents;
+  private final List<Cotangents> cotangents = new ArrayList<>();
 
   /**
    * @param key tells the batch's randomness from that of others
@@ -27,13 +28,20 @@ final class Drawing {
 
   /** Cotangents of as many rows, all zero: the same ones each time. */
   Cotangents cleared(Logits logits) {
-    Cotangents current = cotangents;
-    if (current == null || current.rows() != logits.rows()) {
-      current = new Cotangents(logits);
-      cotangents = current;
+    return cleared(logits, 1).get(0);
+  }
+
+  /** So many of them. */
+  List<Cotangents> cleared(Logits logits, int count) {
+    if (!cotangents.isEmpty() && cotangents.get(0).rows() != logits.rows()) {
+      cotangents.clear();
     }
-    current.clear();
-    return current;
+    while (cotangents.size() < count) {
+      cotangents.add(new Cotangents(logits));
+    }
+    List<Cotangents> some = cotangents.subList(0, count);
+    some.forEach(Cotangents::clear);
+    return some;
   }
 
   /**

@@ -6,6 +6,7 @@ import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.ModelException;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -51,7 +52,12 @@ final class MicroBatchLane {
       if (round.settings().kind() == EstimatorKind.EXACT) {
         rowByRow(term, rows, pass);
       } else if (round.isRandom(term, rows)) {
-        probes(term, rows, pass, round.draws(from, drawing));
+        int count = round.draws(from, drawing);
+        if (memory != null && memory.capacity() >= count - 1) {
+          probesTogether(term, rows, pass, count);
+        } else {
+          probes(term, rows, pass, count);
+        }
       } else if (round.isFirst()) {
         once(term, rows, pass);
       }
@@ -75,6 +81,22 @@ final class MicroBatchLane {
             gradient ->
                 squares[probe] = tally.enterProbe(term, probe, gradient, 1 / (scale * scale)));
       }
+    }
+    tally.closeMicroBatch(term, squares);
+  }
+
+  /** The same where all gradients fit side by side: one call makes and compares them. */
+  private void probesTogether(Term term, Rows rows, ForwardPass pass, int count)
+      throws ModelException {
+    double scale = round.scale(count);
+    List<Cotangents> all = drawing.cleared(pass.logits(), count);
+    for (int draw = 0; draw < count; draw++) {
+      boolean unused = drawing.random(term, rows, draw, scale, all.get(draw));
+    }
+    double[][] squares = new double[count][];
+    List<Gradient> gradients = pass.pullBackTogether(all);
+    for (int draw = 0; draw < count; draw++) {
+      squares[draw] = tally.enterProbe(term, draw, gradients.get(draw), 1 / (scale * scale));
     }
     tally.closeMicroBatch(term, squares);
   }

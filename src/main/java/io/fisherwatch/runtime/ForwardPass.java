@@ -1,5 +1,6 @@
 package io.fisherwatch.runtime;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,16 @@ public interface ForwardPass extends AutoCloseable {
   Gradient pullBack(
       Cotangents cotangents, @Nullable DiagonalArray squares, @Nullable GradientMemory memory)
       throws ModelException;
+
+  /**
+   * Pulls several cotangents back, each by itself, and compares all gradients with one another.
+   * They are held at the same time.
+   *
+   * @param all each of as many rows and classes as the logits
+   * @return a gradient for each, with its inner products with all those before it
+   * @throws ModelException {@code no-gradient}
+   */
+  List<Gradient> pullBackTogether(List<Cotangents> all) throws ModelException;
 
   @Override
   void close();

@@ -170,6 +170,20 @@ class AccumulatorsTest {
   }
 
   @Test
+  void floatHistogram_mergedAfterAQuestion_answersForAll() {
+    long[] counts = new long[FloatHistogram.BINS + 1];
+    counts[Float.floatToRawIntBits(1f) >>> 16] = 3;
+    FloatHistogram histogram = FloatHistogram.of(counts);
+    assertThat(histogram.shareBelow(2)).isEqualTo(1);
+    assertThat(histogram.shareBelow(0.5)).isZero();
+    counts[Float.floatToRawIntBits(4f) >>> 16] = 6;
+    histogram.merge(FloatHistogram.of(counts));
+    assertThat(histogram.shareBelow(2)).isEqualTo(0.5);
+    assertThat(histogram.shareBelow(1e30)).isEqualTo(1);
+    assertThat(histogram.shareBelow(1)).isZero();
+  }
+
+  @Test
   void floatHistogram_zeros_areApart() {
     long[] counts = new long[FloatHistogram.BINS + 1];
     counts[0] = 3;

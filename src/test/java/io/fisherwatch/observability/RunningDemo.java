@@ -7,11 +7,18 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A demo in this process, until it is closed. */
 final class RunningDemo implements AutoCloseable {
+
+  /**
+   * Trouble must have more of a past to stand out against, in the seconds of {@link Stack}'s rules,
+   * than it needs to last, however fast the machine is.
+   */
+  private static final Duration PACE_BEFORE_ONSET = Duration.ofMillis(150);
 
   private final Thread thread;
   private volatile @Nullable Throwable failure;
@@ -24,7 +31,9 @@ final class RunningDemo implements AutoCloseable {
   RunningDemo(Path folder, int port, Scenario scenario, Optional<Long> steps) throws Exception {
     PrintStream quiet =
         new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
-    Demo demo = new Demo(ConfigLoader.defaults(), folder, quiet, scenario);
+    Demo demo =
+        new Demo(ConfigLoader.defaults(), folder, quiet, scenario)
+            .withPaceBeforeOnset(PACE_BEFORE_ONSET);
     thread =
         new Thread(
             () -> {

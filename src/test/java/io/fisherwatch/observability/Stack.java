@@ -48,7 +48,7 @@ final class Stack implements AutoCloseable {
     Map<String, String> parameters = new TreeMap<>();
     parameters.put("evaluation", "1s");
     parameters.put("scrape", "1s");
-    parameters.put("baseline", "2m");
+    parameters.put("baseline", "4m");
     parameters.put("settle", "3s");
     parameters.put("warmup", "6s");
     parameters.put("window", WINDOW);

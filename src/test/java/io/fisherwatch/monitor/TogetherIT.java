@@ -1,0 +1,84 @@
+package io.fisherwatch.monitor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.fisherwatch.djl.TorchRuntime;
+import io.fisherwatch.runtime.BoundBatch;
+import io.fisherwatch.runtime.Cotangents;
+import io.fisherwatch.runtime.ForwardPass;
+import io.fisherwatch.runtime.Gradient;
+import io.fisherwatch.runtime.GradientMemory;
+import io.fisherwatch.runtime.Logits;
+import io.fisherwatch.runtime.Model;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Cotangents pulled back in one call, on every kind of model. */
+class TogetherIT {
+
+  private static final int PROBES = 4;
+
+  static List<String> models() throws IOException {
+    return ModelCase.names();
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void pullBackTogether_isOneByOneAndComparedWithAllBefore(String name) throws Exception {
+    ModelCase one = ModelCase.of(name);
+    try (TorchRuntime runtime = TorchRuntime.open("cpu", 0);
+        Model model = one.load(runtime);
+        GradientMemory memory = model.newGradientMemory(PROBES - 1);
+        BoundBatch bound = model.bind(one.batch(model).inputs());
+        ForwardPass pass = bound.forward(0, bound.examples())) {
+      List<Cotangents> all = cotangents(pass.logits());
+      List<Gradient> together = pass.pullBackTogether(all);
+      assertThat(together).hasSize(PROBES);
+      double largest = 0;
+      List<Gradient> alone = new ArrayList<>();
+      for (Cotangents cotangents : all) {
+        Gradient gradient = pass.pullBack(cotangents, null, memory);
+        alone.add(gradient);
+        for (int p = 0; p < model.parameters().size(); p++) {
+          largest = Math.max(largest, gradient.squaredNorm(p));
+        }
+      }
+      assertThat(largest).isPositive();
+      for (int k = 0; k < PROBES; k++) {
+        agree(together.get(k), alone.get(k), k, model.parameters().size(), 1e-5 * largest);
+      }
+    }
+  }
+
+  private static void agree(Gradient found, Gradient alone, int k, int parameters, double error) {
+    assertThat(found.compared()).isEqualTo(alone.compared()).isEqualTo(k);
+    for (int p = 0; p < parameters; p++) {
+      assertThat(found.reaches(p)).as("parameter %d", p).isEqualTo(alone.reaches(p));
+      assertThat(found.nonFinite(p)).isZero();
+      assertThat(found.squaredNorm(p)).isCloseTo(alone.squaredNorm(p), within(error));
+      for (int before = 1; before <= k; before++) {
+        assertThat(found.innerProduct(before, p))
+            .as("product of %d with %d over parameter %d", k, k - before, p)
+            .isCloseTo(alone.innerProduct(before, p), within(error));
+      }
+    }
+  }
+
+  private static List<Cotangents> cotangents(Logits logits) {
+    SplittableRandom random = new SplittableRandom(5);
+    List<Cotangents> all = new ArrayList<>();
+    for (int k = 0; k < PROBES; k++) {
+      Cotangents one = new Cotangents(logits);
+      for (int row = 0; row < logits.rows(); row++) {
+        one.set(row, random.doubles(logits.classes(), -1, 1).toArray());
+      }
+      all.add(one);
+    }
+    return all;
+  }
+}
