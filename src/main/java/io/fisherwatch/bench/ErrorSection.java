@@ -126,7 +126,7 @@ final class ErrorSection implements Section {
               .add(MANY, () -> Estimates.fixed(model, workload, plain(2 * few, 0, true)))
               .add(TRACES_OF_OURS, () -> Estimates.fixed(model, workload, traces.settings()))
               .add(DIAGONAL_OF_OURS, () -> Estimates.fixed(model, workload, diagonal.settings()))
-              .run(1, effort.rounds());
+              .run(effort.rounds());
       double aPass = (timed.median(MANY) - timed.median(FEW)) / few;
       double rest = Math.max(0, timed.median(FEW) - few * aPass);
       String name = workload.name() + " (" + exactly.settings().path() + ")";

@@ -99,7 +99,7 @@ final class GrowthSection implements Section {
       Rounds timed =
           site.rounds()
               .add("estimate", () -> estimate(model, workload))
-              .run(1, site.preset().pick(1, 3, 5));
+              .run(site.preset().pick(1, 3, 5));
       return new Point(size, timed.median("estimate"), peak() - before);
     }
   }
@@ -129,7 +129,7 @@ final class GrowthSection implements Section {
         Rounds timed =
             site.rounds()
                 .add("round", () -> observe(monitors, workload, step[0]++))
-                .run(1, site.preset().pick(1, 3, 5));
+                .run(site.preset().pick(1, 3, 5));
         points.add(new Point(count, timed.median("round"), peak() - before));
       } finally {
         for (int i = open.size() - 1; i >= 0; i--) {

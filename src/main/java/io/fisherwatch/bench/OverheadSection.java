@@ -42,13 +42,11 @@ final class OverheadSection implements Section {
             "over the bare loop",
             "in whole-batch forward + backward");
     int many = site.preset().pick(1, 9, 15);
-    // what little work does is warm after a hundred runs, not after one
-    int warmUp = site.preset().pick(1, 100, 200);
-    measure(site, part, table, site.workloads().digits(DIGITS), digits(), warmUp, many);
+    measure(site, part, table, site.workloads().digits(DIGITS), digits(), many);
     Optional<Workloads.Workload> distilbert = site.workloads().distilbert();
     if (distilbert.isPresent()) {
       int rounds = site.preset().pick(1, 3, 7);
-      measure(site, part, table, distilbert.get(), distilbert(), 1, rounds);
+      measure(site, part, table, distilbert.get(), distilbert(), rounds);
     } else {
       part.add(
           "No DistilBERT was given: `python src/test/python/make_distilbert.py DIR` makes one for"
@@ -90,7 +88,6 @@ final class OverheadSection implements Section {
       Table table,
       Workloads.Workload workload,
       List<Variant> variants,
-      int warmUp,
       int rounds)
       throws Exception {
     Rounds timed = site.rounds();
@@ -110,7 +107,7 @@ final class OverheadSection implements Section {
         passes.put(variant.name(), made);
         timed.add(variant.name(), () -> once(model, workload, variant));
       }
-      timed.run(warmUp, rounds);
+      timed.run(rounds);
     }
     for (Variant variant : variants) {
       List<List<Passes.Step>> made = passes.getOrDefault(variant.name(), List.of());

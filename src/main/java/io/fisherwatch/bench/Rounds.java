@@ -14,6 +14,9 @@ final class Rounds {
   /** What takes less is repeated until it takes so long, lest the clock be what is measured. */
   private static final double LEAST_SECONDS = 0.1;
 
+  /** Each piece of work runs so long before it counts, or once. */
+  private static final double WARM_SECONDS = 3;
+
   private final LongSupplier nanoTime;
   private final Map<String, Work> works = new LinkedHashMap<>();
   private final Map<String, Integer> repetitions = new LinkedHashMap<>();
@@ -50,15 +53,11 @@ final class Rounds {
     return this;
   }
 
-  /**
-   * Warms everything up, and runs the rounds.
-   *
-   * @param warmUp runs of each before anything counts, one at least
-   */
-  Rounds run(int warmUp, int rounds) throws Exception {
+  /** Warms everything up, and runs the rounds. */
+  Rounds run(int rounds) throws Exception {
     for (Map.Entry<String, Work> work : works.entrySet()) {
-      double last = 0;
-      for (int i = 0; i < Math.max(1, warmUp); i++) {
+      double last = time(work.getValue(), 1);
+      for (double spent = last; spent < WARM_SECONDS; spent += last) {
         last = time(work.getValue(), 1);
       }
       // what little work does is warm after a thousand runs, not after two

@@ -71,7 +71,7 @@ final class SnapshotSection implements Section {
               .add("stall", () -> copy(monitor))
               .add("write", () -> write(claim))
               .add("plain copy", () -> copyPlainly(claim))
-              .run(1, site.preset().pick(1, 3, 7));
+              .run(site.preset().pick(1, 3, 7));
       saving.forget();
       report(part, large.name(), timed);
     }

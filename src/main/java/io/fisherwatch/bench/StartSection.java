@@ -31,7 +31,7 @@ final class StartSection implements Section {
           site.rounds()
               .add("version", () -> version(folder))
               .add("agent", () -> untilReady(folder, broker.bootstrapServers(), client))
-              .run(1, site.preset().pick(1, 5, 9));
+              .run(site.preset().pick(1, 5, 9));
       part.add(
           new Table("what", "time")
               .row("JVM that prints the version", Numbers.seconds(timed.median("version")))

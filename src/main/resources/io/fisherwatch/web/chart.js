@@ -8,6 +8,9 @@ import { colour } from "./theme.js";
 const HEIGHT = 300;
 const MOST_ROWS = 200;
 
+/** Pixels that an axis takes for its widest label; labels are null before the first layout. */
+const room = (labels) => Math.max(62, 18 + 7 * Math.max(0, ...(labels ?? []).map((label) => label.length)));
+
 export class LineChart {
   #plot = null;
   #key = "";
@@ -78,7 +81,7 @@ export class LineChart {
       scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
       axes: [
         { ...axis, size: 34, values: (_, ticks) => ticks.map((t) => count(t)) },
-        { ...axis, size: 62, values: (_, ticks) => ticks.map((t) => (t === null ? "" : this.text(t))) },
+        { ...axis, size: (_, labels) => room(labels), values: (_, ticks) => ticks.map((t) => (t === null ? "" : this.text(t))) },
       ],
       cursor: { sync: { key: "fisherwatch", setSeries: false }, points: { show: true, size: 6 } },
       hooks: {

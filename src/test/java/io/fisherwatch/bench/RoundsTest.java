@@ -22,7 +22,7 @@ class RoundsTest {
 
   @Test
   void run_works_byTurnsAfterAWarmUp() throws Exception {
-    new Rounds(() -> now).add("floor", work("floor", 1)).add("ours", work("ours", 2)).run(1, 2);
+    new Rounds(() -> now).add("floor", work("floor", 4)).add("ours", work("ours", 5)).run(2);
     assertThat(order).containsExactly("floor", "ours", "floor", "ours", "floor", "ours");
   }
 
@@ -30,9 +30,9 @@ class RoundsTest {
   void ratio_rounds_isTheMedianOfRatiosNotTheRatioOfMedians() throws Exception {
     Rounds rounds =
         new Rounds(() -> now)
-            .add("floor", work("floor", 1, 1, 4, 2))
-            .add("ours", work("ours", 1, 2, 20, 3))
-            .run(1, 3);
+            .add("floor", work("floor", 3, 1, 4, 2))
+            .add("ours", work("ours", 3, 2, 20, 3))
+            .run(3);
     Rounds.Ratio ratio = rounds.ratio("ours", "floor");
     assertThat(ratio.median()).isEqualTo(2);
     assertThat(ratio.least()).isEqualTo(1.5);
@@ -42,9 +42,9 @@ class RoundsTest {
 
   @Test
   void run_shortWork_isRepeatedUntilTheClockCanTell() throws Exception {
-    Rounds rounds = new Rounds(() -> now).add("short", work("short", 1e-3)).run(1, 1);
-    assertThat(rounds.median("short")).isCloseTo(1e-3, within(1e-9));
-    assertThat(order).hasSize(1 + 100 + 100);
+    Rounds rounds = new Rounds(() -> now).add("short", work("short", 1e-2)).run(1);
+    assertThat(rounds.median("short")).isCloseTo(1e-2, within(1e-9));
+    assertThat(order).hasSize(300 + 10 + 10);
   }
 
   @Test
