@@ -264,11 +264,9 @@ final class Ledger {
     positions = counts[1];
     probes = counts[2];
     long[] made = reading.longs("plan", 4);
-    for (long value : new long[] {counts[3], made[0], made[1], made[2], made[3]}) {
-      if (value < 0 || value > Integer.MAX_VALUE) {
-        throw new IOException("the counts or the plan have " + value + " in them");
-      }
-    }
+    requireCounts(Long.MAX_VALUE, counts);
+    requireCounts(Long.MAX_VALUE, nonFinite);
+    requireCounts(Integer.MAX_VALUE, counts[3], made[0], made[1], made[2], made[3]);
     classes = (int) counts[3];
     plan =
         new Plan(
@@ -280,6 +278,14 @@ final class Ledger {
     if (reading.has("plan-tapped")) { // a state of an earlier version has none
       plan = plan.via(reading.longs("plan-tapped", 1)[0] != 0);
       pathReason = reading.text("path-reason");
+    }
+  }
+
+  private static void requireCounts(long most, long... values) throws IOException {
+    for (long value : values) {
+      if (value < 0 || value > most) {
+        throw new IOException("there is " + value + " where a count should be");
+      }
     }
   }
 }

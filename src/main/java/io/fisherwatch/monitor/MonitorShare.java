@@ -85,6 +85,9 @@ public final class MonitorShare {
     List<String> names = ledger.model().slotNames();
     RunningData data = new RunningData(names.size());
     data.restoreCommon(reading);
+    if (!(data.weight() >= 0 && data.weight() < Double.POSITIVE_INFINITY)) {
+      throw new IOException("the weight of the batches is " + data.weight());
+    }
     for (int slot = 0; slot < names.size(); slot++) {
       Map<String, HostTensor> layer = layers.get(names.get(slot));
       if (layer == null) {

@@ -16,9 +16,11 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,16 +54,18 @@ public final class ShareCodec {
   /**
    * A part as records, to be written in this order.
    *
-   * @throws IllegalArgumentException if it is too large, or a layer's name is empty
+   * @throws IllegalArgumentException if it is too large, or a layer has no name or the whole
+   *     model's
    */
   public static List<ShareRecord> encode(ShareStamp stamp, MonitorShare share) {
     List<ShareRecord> records = new ArrayList<>();
     ByteBuffer version = ByteBuffer.allocate(2 * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     version.putLong(stamp.epoch()).putLong(stamp.sequence()).flip();
     HostTensor versionTensor = HostTensor.of(Dtype.I64, new long[] {2}, version);
+    Set<String> names = new HashSet<>(Set.of(""));
     for (String layer : share.layers()) {
-      if (layer.isEmpty()) {
-        throw new IllegalArgumentException("a layer without a name has no key");
+      if (!names.add(layer)) {
+        throw new IllegalArgumentException("a layer named \"" + layer + "\" has no key of its own");
       }
       Map<String, HostTensor> tensors = new LinkedHashMap<>(Map.of(VERSION, versionTensor));
       tensors.putAll(share.layer(layer));
