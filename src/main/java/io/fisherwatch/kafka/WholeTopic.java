@@ -11,6 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
@@ -60,7 +61,7 @@ public final class WholeTopic implements AutoCloseable {
   private volatile @Nullable Consumer<byte[], byte[]> reading;
   private volatile @Nullable String trouble;
   private volatile @Nullable String misfit;
-  private volatile long records;
+  private final AtomicLong records = new AtomicLong();
 
   private WholeTopic(KafkaSettings settings, String topic, Receiver receiver) {
     this.settings = settings;
@@ -102,7 +103,6 @@ public final class WholeTopic implements AutoCloseable {
       question.get(time.toNanos(), TimeUnit.NANOSECONDS);
       return true;
     } catch (ExecutionException | TimeoutException e) {
-      questions.remove(question);
       return false;
     }
   }
@@ -113,7 +113,7 @@ public final class WholeTopic implements AutoCloseable {
     if (what != null) {
       return what;
     }
-    return "reading %s from its first record: %d so far".formatted(topic, records);
+    return "reading %s from its first record: %d so far".formatted(topic, records.get());
   }
 
   /** What is not as it should be although it works: the topic's settings. */
@@ -209,7 +209,7 @@ public final class WholeTopic implements AutoCloseable {
     for (ConsumerRecord<byte[], byte[]> record : consumer.poll(STEP)) {
       receiver.received(Messages.of(record), Messages.place(record));
       reach.read(record);
-      records++;
+      records.incrementAndGet();
     }
     reach.settle(consumer);
     if (reach.isCaughtUp() && !caughtUp.isDone()) {
