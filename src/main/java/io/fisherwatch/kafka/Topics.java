@@ -31,6 +31,9 @@ final class Topics {
   /** Keeps the latest record of every key. */
   static final Map<String, String> COMPACTED = Map.of("cleanup.policy", "compact");
 
+  /** What a topic that is made here has besides: room for what describes a large model. */
+  private static final Map<String, String> BESIDES = Map.of("max.message.bytes", "16777216");
+
   private Topics() {}
 
   /**
@@ -64,7 +67,9 @@ final class Topics {
   /** False if somebody else was faster. */
   private static boolean make(Admin admin, String topic, Map<String, String> settings)
       throws InterruptedException {
-    NewTopic made = new NewTopic(topic, Optional.empty(), Optional.empty()).configs(settings);
+    Map<String, String> all = new TreeMap<>(BESIDES);
+    all.putAll(settings);
+    NewTopic made = new NewTopic(topic, Optional.empty(), Optional.empty()).configs(all);
     try {
       answer(admin.createTopics(List.of(made)).all());
       return true;
