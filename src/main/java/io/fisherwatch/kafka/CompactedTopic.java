@@ -62,7 +62,7 @@ public final class CompactedTopic implements AutoCloseable {
     thread.setDaemon(true);
   }
 
-  /** Begins; connects when the first version is there. */
+  /** Begins, and makes the topic if it can: if not, with the first version. */
   public static CompactedTopic open(KafkaSettings settings, String topic) {
     CompactedTopic opened = new CompactedTopic(settings, topic);
     opened.thread.start();
@@ -111,6 +111,7 @@ public final class CompactedTopic implements AutoCloseable {
   private void run() {
     Backoff backoff = new Backoff();
     try {
+      makeTopic();
       Version next = take();
       while (next != null) {
         if (written(next)) {
@@ -126,6 +127,14 @@ public final class CompactedTopic implements AutoCloseable {
       if (producer != null) {
         producer.close(Duration.ofMillis(500));
       }
+    }
+  }
+
+  private void makeTopic() throws InterruptedException {
+    try {
+      Producer<byte[], byte[]> unused = producer();
+    } catch (KafkaException e) {
+      fails(e);
     }
   }
 
@@ -155,7 +164,7 @@ public final class CompactedTopic implements AutoCloseable {
     lock.lockInterruptibly();
     try {
       long nanos = Duration.ofMillis(millis).toNanos();
-      while (nanos > 0) {
+      while (nanos > 0 && !closed) {
         nanos = changed.awaitNanos(nanos);
       }
     } finally {
@@ -176,7 +185,9 @@ public final class CompactedTopic implements AutoCloseable {
       }
       lock.lock();
       try {
-        waiting.putIfAbsent(version.name, version);
+        if (!closed) {
+          waiting.putIfAbsent(version.name, version);
+        }
       } finally {
         lock.unlock();
       }
@@ -253,9 +264,9 @@ public final class CompactedTopic implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    thread.interrupt();
     try {
       thread.join(LAST.toMillis());
+      thread.interrupt(); // in case it still waits for the broker
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

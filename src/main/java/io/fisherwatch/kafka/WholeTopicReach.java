@@ -67,13 +67,13 @@ final class WholeTopicReach implements AutoCloseable {
     Set<TopicPartition> added = new HashSet<>(partitions);
     added.removeAll(next.keySet());
     requireFirstRecords(consumer, added);
-    if (!partitions.isEmpty() && firstEnds == null) {
-      firstEnds = consumer.endOffsets(partitions, ANSWER);
-    }
     added.forEach(partition -> next.put(partition, 0L));
     if (!consumer.assignment().equals(next.keySet())) {
       consumer.assign(next.keySet());
       next.forEach(consumer::seek);
+    }
+    if (!partitions.isEmpty() && firstEnds == null) {
+      firstEnds = consumer.endOffsets(partitions, ANSWER);
     }
     lookAt = System.nanoTime() + (partitions.isEmpty() ? FIRST_LOOK_NANOS : LOOK_NANOS);
     return true;

@@ -11,6 +11,7 @@ import io.fisherwatch.monitor.EstimatorKind;
 import io.fisherwatch.share.MergedRun;
 import io.fisherwatch.share.RunParts;
 import io.fisherwatch.share.ShareCodec;
+import io.fisherwatch.share.ShareException;
 import io.fisherwatch.share.ShareRecord;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.web.WebSettings;
@@ -25,6 +26,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -144,42 +147,24 @@ final class Sharded implements AutoCloseable {
 
   /** What the shares say together, once the run has seen so many examples. */
   MergedRun awaitMerged(long examples) {
-    AtomicReference<MergedRun> merged = new AtomicReference<>();
-    Shares shares = new Shares();
-    await(
-        () -> "the merged run has " + examples + " examples: " + merged.get(),
-        () -> {
-          shares.read(RUN).merge(0).ifPresent(merged::set);
-          return merged.get() != null && merged.get().snapshot().figures().examples() >= examples;
-        },
-        shares);
-    return merged.get();
+    return awaitMerged(run -> run.snapshot().figures().examples() >= examples);
   }
 
-  /** What the shares say together, once that satisfies a condition. */
-  MergedRun awaitMerged(java.util.function.Predicate<MergedRun> condition) {
+  /** What the shares say together, once that is as it should be. */
+  MergedRun awaitMerged(Predicate<MergedRun> condition) {
     AtomicReference<MergedRun> merged = new AtomicReference<>();
-    Shares shares = new Shares();
-    await(
-        () -> "the merged run is as it should be: " + merged.get(),
-        () -> {
-          shares.read(RUN).merge(0).ifPresent(merged::set);
-          return merged.get() != null && condition.test(merged.get());
-        },
-        shares);
-    return merged.get();
-  }
-
-  private static void await(
-      java.util.function.Supplier<String> what, BooleanSupplier condition, AutoCloseable closed) {
-    try (closed) {
-      await(what, condition);
-    } catch (Exception e) {
-      throw new AssertionError(e);
+    try (Shares shares = new Shares()) {
+      await(
+          () -> "the merged run is as it should be: " + merged.get(),
+          () -> {
+            shares.read(RUN).merge(0).ifPresent(merged::set);
+            return merged.get() != null && condition.test(merged.get());
+          });
     }
+    return merged.get();
   }
 
-  static void await(java.util.function.Supplier<String> what, BooleanSupplier condition) {
+  static void await(Supplier<String> what, BooleanSupplier condition) {
     long deadline = System.nanoTime() + LONG.toNanos();
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() > deadline) {
@@ -214,7 +199,11 @@ final class Sharded implements AutoCloseable {
 
   private KafkaConsumer<byte[], byte[]> consumer() {
     return new KafkaConsumer<>(
-        Map.of("bootstrap.servers", broker.bootstrapServers()),
+        Map.of(
+            "bootstrap.servers",
+            broker.bootstrapServers(),
+            "allow.auto.create.topics",
+            false),
         new ByteArrayDeserializer(),
         new ByteArrayDeserializer());
   }
@@ -238,7 +227,7 @@ final class Sharded implements AutoCloseable {
           }
         }
         return parts;
-      } catch (io.fisherwatch.share.ShareException e) {
+      } catch (ShareException e) {
         throw new AssertionError(e);
       }
     }
