@@ -70,6 +70,8 @@ final class Clients {
     Map<String, Object> properties = reading(settings);
     properties.keySet().removeAll(OF_MEMBERS);
     properties.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+    // so soon partitions are noticed that are added
+    properties.putIfAbsent(ConsumerConfig.METADATA_MAX_AGE_CONFIG, 10_000);
     return new KafkaConsumer<>(
         properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }

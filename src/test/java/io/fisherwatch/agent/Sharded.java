@@ -199,11 +199,7 @@ final class Sharded implements AutoCloseable {
 
   private KafkaConsumer<byte[], byte[]> consumer() {
     return new KafkaConsumer<>(
-        Map.of(
-            "bootstrap.servers",
-            broker.bootstrapServers(),
-            "allow.auto.create.topics",
-            false),
+        Map.of("bootstrap.servers", broker.bootstrapServers(), "allow.auto.create.topics", false),
         new ByteArrayDeserializer(),
         new ByteArrayDeserializer());
   }
