@@ -1,7 +1,10 @@
 package io.fisherwatch.agent;
 
 import io.fisherwatch.djl.TorchRuntime;
+import io.fisherwatch.event.CloudEventCodec;
 import io.fisherwatch.event.EndedEvent;
+import io.fisherwatch.event.EventDecoder;
+import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.kafka.KafkaEventSource;
 import io.fisherwatch.prometheus.AgentMetrics;
@@ -35,7 +38,8 @@ public final class Agent implements AutoCloseable {
   private final AgentMetrics metrics;
   private final StateKeeper keeper;
   private final Partitions partitions;
-  private final EventDispatcher dispatcher;
+  private final @Nullable Sharding sharding;
+  private final EventHandler handler;
   private final KafkaEventSource source;
   private final WebServer web;
   private volatile @Nullable UnusableStateException failure;
@@ -65,20 +69,27 @@ public final class Agent implements AutoCloseable {
             .orElse(null);
     long interval = config.state().interval().toNanos();
     keeper = new StateKeeper(board, interval, System::nanoTime, metrics::snapshotWritten);
-    partitions = new Partitions(workshop, board, clock, store, keeper, metrics::restore);
+    Sharding spread = config.sharding().enabled() ? new Sharding(config, workshop, clock) : null;
+    Partitions.Kind kind = spread == null ? name -> new WholeRun(name, workshop, clock) : spread;
+    partitions = new Partitions(kind, board, store, keeper, metrics::restore);
     metrics.watch(partitions::stateBytes, () -> partitions.owned().size());
-    dispatcher =
-        new EventDispatcher(
-            partitions,
-            workshop,
-            board,
-            config.endedRetention(),
-            config.estimate().latestOnly(),
-            clock);
-    source = new KafkaEventSource(config.kafka(), patience(config.shutdownTimeout()));
+    handler =
+        spread == null
+            ? new EventDispatcher(
+                partitions,
+                workshop,
+                board,
+                config.endedRetention(),
+                config.estimate().latestOnly(),
+                clock)
+            : spread.handler(partitions, board);
+    sharding = spread;
+    EventDecoder decoder =
+        spread == null ? CloudEventCodec::decode : CloudEventCodec::decodeSharded;
+    source = new KafkaEventSource(config.kafka(), patience(config.shutdownTimeout()), decoder);
     web =
         WebServer.start(
-            config.web(), board, dispatcher, metrics.handler(), readiness(), metrics::activity);
+            config.web(), board, partitions, metrics.handler(), readiness(), metrics::activity);
   }
 
   /**
@@ -103,11 +114,22 @@ public final class Agent implements AutoCloseable {
   /**
    * Handles events until {@link #stop()}.
    *
-   * @throws UnusableStateException if a partition's state is there but cannot be used
+   * @throws UnusableStateException if a partition's state is there but cannot be used, or the topic
+   *     of the checkpoints has lost some
    */
   public void run() {
+    Sharding spread = sharding;
+    if (spread == null || spread.begin(source::stop)) {
+      handleEvents();
+    }
+    if (spread != null && spread.refusal().isPresent()) {
+      throw new UnusableStateException(spread.refusal().get());
+    }
+  }
+
+  private void handleEvents() {
     source.run(
-        dispatcher,
+        handler,
         new EventListener() {
           @Override
           public void ended(EndedEvent event) {
@@ -115,6 +137,7 @@ public final class Agent implements AutoCloseable {
               metrics.eventEnded(event.type().label(), event.outcome().label(), event.seconds());
               metrics.age(1e-3 * (clock.millis() - event.timestampMillis()));
             }
+            tick();
           }
 
           @Override
@@ -126,6 +149,11 @@ public final class Agent implements AutoCloseable {
               source.stop();
               throw e;
             }
+          }
+
+          @Override
+          public void leaving(String topic, int partition) {
+            partitions.leaving(topic, partition);
           }
 
           @Override
@@ -141,6 +169,7 @@ public final class Agent implements AutoCloseable {
           @Override
           public void idle() {
             partitions.idle();
+            tick();
           }
 
           @Override
@@ -154,8 +183,17 @@ public final class Agent implements AutoCloseable {
     }
   }
 
+  private void tick() {
+    if (sharding != null) {
+      sharding.tick(partitions.owned(), board);
+    }
+  }
+
   /** Ends {@link #run()} once the event in hand is done. */
   public void stop() {
+    if (sharding != null) {
+      sharding.stop();
+    }
     source.stop();
   }
 
@@ -189,12 +227,16 @@ public final class Agent implements AutoCloseable {
     return new Readiness() {
       @Override
       public Optional<String> notReadyReason() {
-        return source.ready() ? Optional.empty() : Optional.of(source.status());
+        Optional<String> reading = Optional.ofNullable(sharding).flatMap(Sharding::notReadyReason);
+        return reading.isEmpty() && !source.ready() ? Optional.of(source.status()) : reading;
       }
 
       @Override
       public Optional<String> warning() {
-        return keeper.problem().or(source::gap);
+        return keeper
+            .problem()
+            .or(source::gap)
+            .or(() -> Optional.ofNullable(sharding).flatMap(Sharding::warning));
       }
     };
   }
@@ -204,6 +246,9 @@ public final class Agent implements AutoCloseable {
   public void close() throws IOException {
     web.close();
     partitions.close();
+    if (sharding != null) {
+      sharding.close();
+    }
     metrics.close();
     runtime.close();
     scratch.close();

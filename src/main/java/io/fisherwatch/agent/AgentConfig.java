@@ -31,6 +31,7 @@ import java.util.OptionalInt;
  * @param state where running state is kept
  * @param logging what is logged, and how
  * @param shutdownTimeout within which the agent should have stopped
+ * @param sharding how runs are watched that are spread over many agents
  */
 public record AgentConfig(
     KafkaSettings kafka,
@@ -45,7 +46,40 @@ public record AgentConfig(
     int residentModels,
     StateConfig state,
     LoggingConfig logging,
-    Duration shutdownTimeout) {
+    Duration shutdownTimeout,
+    ShardingConfig sharding) {
+
+  /** Of an agent that watches whole runs. */
+  public AgentConfig(
+      KafkaSettings kafka,
+      FilesConfig files,
+      String device,
+      int threads,
+      EstimateConfig estimate,
+      WebSettings web,
+      int historyPoints,
+      Duration endedRetention,
+      int maxSeries,
+      int residentModels,
+      StateConfig state,
+      LoggingConfig logging,
+      Duration shutdownTimeout) {
+    this(
+        kafka,
+        files,
+        device,
+        threads,
+        estimate,
+        web,
+        historyPoints,
+        endedRetention,
+        maxSeries,
+        residentModels,
+        state,
+        logging,
+        shutdownTimeout,
+        ShardingConfig.usual(false, kafka.topic()));
+  }
 
   /** The same, logged differently. */
   public AgentConfig with(LoggingConfig otherLogging) {
@@ -62,7 +96,27 @@ public record AgentConfig(
         residentModels,
         state,
         otherLogging,
-        shutdownTimeout);
+        shutdownTimeout,
+        sharding);
+  }
+
+  /** The same, with runs spread differently. */
+  public AgentConfig with(ShardingConfig otherSharding) {
+    return new AgentConfig(
+        kafka,
+        files,
+        device,
+        threads,
+        estimate,
+        web,
+        historyPoints,
+        endedRetention,
+        maxSeries,
+        residentModels,
+        state,
+        logging,
+        shutdownTimeout,
+        otherSharding);
   }
 
   /**

@@ -64,8 +64,10 @@ public final class ConfigLoader {
   }
 
   private AgentConfig read() {
+    KafkaSettings kafka = kafka();
+    AgentConfig.StateConfig state = state();
     return new AgentConfig(
-        kafka(),
+        kafka,
         FilesSection.read(tree),
         device(),
         (int) tree.number("threads", 0, 0, 1024),
@@ -75,9 +77,10 @@ public final class ConfigLoader {
         duration("runs.endedRetention", Duration.ofHours(24)),
         (int) tree.number("metrics.maxSeries", 20_000, 100, 10_000_000),
         (int) tree.number("runs.residentModels", 16, 1, 100_000),
-        state(),
+        state,
         LoggingConfig.read(tree),
-        duration("shutdown.timeout", Duration.ofSeconds(25)));
+        duration("shutdown.timeout", Duration.ofSeconds(25)),
+        sharding(kafka.topic(), state.directory().isPresent()));
   }
 
   private KafkaSettings kafka() {
@@ -91,6 +94,13 @@ public final class ConfigLoader {
       tree.mistake("kafka", e.getMessage());
       return new KafkaSettings("unusable", "unusable", "unusable.dlq", "unusable", Map.of());
     }
+  }
+
+  private ShardingConfig sharding(String topic, boolean hasState) {
+    ShardingConfig usual = ShardingConfig.usual(false, topic);
+    Duration patience = duration("sharding.patience", usual.patience());
+    Duration interval = duration("sharding.publishInterval", usual.publishInterval());
+    return ShardingConfig.read(tree, topic, hasState, patience, interval);
   }
 
   private String device() {

@@ -73,6 +73,11 @@ final class ConfigPrinter {
       case "runs.residentModels" -> Integer.toString(config.residentModels());
       case "state.directory" -> config.state().directory().map(Path::toString).orElse("none");
       case "state.interval" -> seconds(config.state().interval());
+      case "sharding.enabled" -> Boolean.toString(config.sharding().enabled());
+      case "sharding.checkpointsTopic" -> config.sharding().checkpointsTopic();
+      case "sharding.sharesTopic" -> config.sharding().sharesTopic();
+      case "sharding.patience" -> seconds(config.sharding().patience());
+      case "sharding.publishInterval" -> seconds(config.sharding().publishInterval());
       case "estimate.whenBehind" -> tree.text(key, ConfigLoader.PROCESS_ALL);
       case "metrics.maxSeries" -> Integer.toString(config.maxSeries());
       case "estimate.estimator" -> config.estimate().estimator().label();

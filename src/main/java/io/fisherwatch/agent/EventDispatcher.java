@@ -8,22 +8,16 @@ import io.fisherwatch.event.ReceivedEvent;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.event.RunEndedEvent;
 import io.fisherwatch.event.TrainingEvent;
-import io.fisherwatch.snapshot.DiagonalSource;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.Iterator;
-import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Hands every event to its run, and the run's new figures to the board. */
-final class EventDispatcher implements EventHandler, DiagonalSource {
+final class EventDispatcher implements EventHandler {
 
   private static final Logger LOG = LoggerFactory.getLogger(EventDispatcher.class);
 
@@ -62,9 +56,9 @@ final class EventDispatcher implements EventHandler, DiagonalSource {
     }
     PartitionWatch partition = ours.get();
     partition.begin();
-    forgetEnded(partition);
-    RunWatch run =
-        partition.runs().computeIfAbsent(event.run(), name -> new RunWatch(name, workshop, clock));
+    partition.forgetEnded(clock.instant().minus(endedRetention), board::remove);
+    WholeRun run =
+        partition.run(event.run(), WholeRun.class, name -> new WholeRun(name, workshop, clock));
     if (run.isRepetition(event.origin().source(), event.origin().id())) {
       return Outcome.SKIPPED;
     }
@@ -92,25 +86,5 @@ final class EventDispatcher implements EventHandler, DiagonalSource {
     if (!partition.isGone()) {
       board.published(snapshot);
     }
-  }
-
-  /** Lets go of runs that ended long ago. */
-  private void forgetEnded(PartitionWatch partition) {
-    Instant limit = clock.instant().minus(endedRetention);
-    Iterator<Map.Entry<String, RunWatch>> entries = partition.runs().entrySet().iterator();
-    while (entries.hasNext()) {
-      Map.Entry<String, RunWatch> entry = entries.next();
-      if (entry.getValue().endedAt().filter(end -> end.isBefore(limit)).isPresent()) {
-        entries.remove();
-        entry.getValue().close();
-        board.remove(entry.getKey());
-      }
-    }
-  }
-
-  @Override
-  public boolean writeTo(String run, OutputStream out) throws IOException {
-    Optional<RunWatch> watch = partitions.run(run);
-    return watch.isPresent() && watch.get().writeDiagonal(out);
   }
 }

@@ -2,10 +2,14 @@ package io.fisherwatch.agent;
 
 import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.state.Claim;
+import java.time.Instant;
+import java.util.Iterator;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +29,8 @@ final class PartitionWatch {
 
   /** The assignment whose events count. */
   private volatile long assignment;
+
+  private volatile boolean leaving;
 
   /** Set once it is somebody else's: nothing is written any more. */
   private volatile boolean gone;
@@ -49,9 +55,22 @@ final class PartitionWatch {
     return runs;
   }
 
+  /**
+   * One of the runs, made if it is not there.
+   *
+   * @param kind all runs of a partition are of one kind
+   */
+  <R extends RunWatch> R run(String name, Class<R> kind, Function<String, R> maker) {
+    return kind.cast(runs.computeIfAbsent(name, maker));
+  }
+
   /** The right to write its state; empty if none is kept. */
   Optional<Claim> claim() {
     return Optional.ofNullable(claim);
+  }
+
+  int partition() {
+    return partition;
   }
 
   /** Whether an event was handed out under the present assignment. */
@@ -62,6 +81,7 @@ final class PartitionWatch {
   /** It has been assigned anew. */
   void assignedAnew(long number) {
     assignment = number;
+    leaving = false;
   }
 
   /** An event is being handled: between this and its end there is nothing whole to write. */
@@ -98,6 +118,33 @@ final class PartitionWatch {
 
   synchronized void written(long upTo) {
     writtenOffset = upTo;
+  }
+
+  /**
+   * Lets go of runs that ended long ago.
+   *
+   * @param limit the last moment at which
+   * @param forgotten hears their names
+   */
+  void forgetEnded(Instant limit, Consumer<String> forgotten) {
+    Iterator<Map.Entry<String, RunWatch>> entries = runs.entrySet().iterator();
+    while (entries.hasNext()) {
+      Map.Entry<String, RunWatch> entry = entries.next();
+      if (entry.getValue().endedAt().filter(end -> end.isBefore(limit)).isPresent()) {
+        entries.remove();
+        entry.getValue().close();
+        forgotten.accept(entry.getKey());
+      }
+    }
+  }
+
+  /** It is about to be released: nothing of it is to be waited for. */
+  void beginLeaving() {
+    leaving = true;
+  }
+
+  boolean isLeaving() {
+    return leaving || gone;
   }
 
   void leave() {

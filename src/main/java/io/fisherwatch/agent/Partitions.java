@@ -4,6 +4,7 @@ import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.safetensors.SafetensorsReader;
+import io.fisherwatch.snapshot.DiagonalSource;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.state.Claim;
 import io.fisherwatch.state.RunRecord;
@@ -12,8 +13,8 @@ import io.fisherwatch.state.StateException;
 import io.fisherwatch.state.StateStore;
 import io.fisherwatch.state.StoredRun;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
@@ -29,33 +30,48 @@ import org.slf4j.LoggerFactory;
  * released leaves its state to the next owner. Partitions come and go on the thread that polls,
  * events on the one that works.
  */
-final class Partitions implements AutoCloseable {
+final class Partitions implements AutoCloseable, DiagonalSource {
 
   private static final Logger LOG = LoggerFactory.getLogger(Partitions.class);
 
   private final Map<String, PartitionWatch> owned = new ConcurrentHashMap<>();
-  private final Workshop workshop;
+  private final Kind kind;
   private final SnapshotBoard board;
-  private final Clock clock;
   private final @Nullable StateStore store;
   private final StateKeeper keeper;
   private final BiConsumer<Map<String, Long>, Integer> counts;
 
+  /** What kind of runs the partitions have. */
+  interface Kind {
+
+    /**
+     * A run that is in a partition's state.
+     *
+     * @throws UnusableStateException if it is of another kind
+     */
+    RunWatch restored(String name);
+
+    /** A partition is ours, with its state. */
+    default void taken(PartitionWatch partition) {}
+
+    /** A partition goes, its state written. */
+    default void leaving(PartitionWatch partition) {}
+  }
+
   /**
+   * @param kind of the runs
    * @param store where state is kept; null for nowhere
    * @param counts hears of events that had ended before a partition became ours, times 1, or times
    *     −1 when it goes
    */
   Partitions(
-      Workshop workshop,
+      Kind kind,
       SnapshotBoard board,
-      Clock clock,
       @Nullable StateStore store,
       StateKeeper keeper,
       BiConsumer<Map<String, Long>, Integer> counts) {
-    this.workshop = workshop;
+    this.kind = kind;
     this.board = board;
-    this.clock = clock;
     this.store = store;
     this.keeper = keeper;
     this.counts = counts;
@@ -87,6 +103,7 @@ final class Partitions implements AutoCloseable {
       restore(watch, claim.latest().get());
       owned.put(key, watch);
       counts.accept(watch.events(), 1);
+      kind.taken(watch);
       LOG.info("{} goes on at offset {} with {} runs", watch, watch.offset(), watch.runs().size());
       return OptionalLong.of(watch.offset());
     } catch (IOException e) {
@@ -104,7 +121,7 @@ final class Partitions implements AutoCloseable {
       try (SafetensorsReader reader = SafetensorsReader.open(file)) {
         record = RunRecord.read(reader);
       }
-      RunWatch run = new RunWatch(entry.run(), workshop, clock);
+      RunWatch run = kind.restored(entry.run());
       try {
         run.restore(record, entry, file);
       } catch (RejectedEventException e) {
@@ -146,6 +163,14 @@ final class Partitions implements AutoCloseable {
     keeper.writeIfDue(owned.values());
   }
 
+  /** A partition is about to be released. */
+  void leaving(String topic, int partition) {
+    PartitionWatch watch = owned.get(key(topic, partition));
+    if (watch != null) {
+      watch.beginLeaving();
+    }
+  }
+
   /** Leaves a partition to the next owner, with all that has come of its events. */
   void released(String topic, int partition) {
     PartitionWatch watch = owned.get(key(topic, partition));
@@ -154,6 +179,7 @@ final class Partitions implements AutoCloseable {
     }
     try {
       keeper.writeNow(watch);
+      kind.leaving(watch);
     } finally {
       lost(topic, partition);
     }
@@ -176,8 +202,13 @@ final class Partitions implements AutoCloseable {
             });
   }
 
-  /** A run of ours. */
-  Optional<RunWatch> run(String name) {
+  @Override
+  public boolean writeTo(String run, OutputStream out) throws IOException {
+    Optional<RunWatch> watch = run(run);
+    return watch.isPresent() && watch.get().writeDiagonal(out);
+  }
+
+  private Optional<RunWatch> run(String name) {
     return owned.values().stream()
         .map(watch -> watch.runs().get(name))
         .filter(java.util.Objects::nonNull)

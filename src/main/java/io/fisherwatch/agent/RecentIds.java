@@ -29,6 +29,11 @@ final class RecentIds {
     return false;
   }
 
+  /** Whether an event is known; it is not remembered. */
+  boolean isKnown(String source, String id) {
+    return known.contains(new Id(source, id));
+  }
+
   /** Source and id by turns, the oldest event first. */
   List<String> list() {
     List<String> list = new ArrayList<>(2 * order.size());

@@ -18,6 +18,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +37,9 @@ final class Residence implements AutoCloseable {
   private @Nullable Model model;
   private @Nullable FisherMonitor monitor;
   private @Nullable String graphDigest;
+
+  /** The checkpoint whose weights the model has; null if it has none for certain. */
+  private @Nullable CheckpointEvent held;
 
   /** Whether the model holds the weights that its graph came with. */
   private boolean ownWeights;
@@ -61,8 +65,13 @@ final class Residence implements AutoCloseable {
    * Puts a checkpoint's weights into its model.
    *
    * @param before the checkpoint that was in force, if any
+   * @param decay factor on the weight of everything so far
    */
-  void install(CheckpointEvent event, Optional<CheckpointEvent> before, Optional<Figures> figures)
+  void install(
+      CheckpointEvent event,
+      Optional<CheckpointEvent> before,
+      Optional<Figures> figures,
+      double decay)
       throws RejectedEventException {
     GraphCache.Graph copy = workshop.graphs().get(event.graph());
     boolean sameGraph = copy.sha256().equals(graphDigest);
@@ -79,7 +88,7 @@ final class Residence implements AutoCloseable {
         forgetMonitor();
       }
       if (resume(event, layers)) {
-        monitor().checkpoint(workshop.decay());
+        monitor().checkpoint(decay);
       }
     } catch (ModelException e) {
       throw new RejectedEventException(e.code(), e.getMessage(), e);
@@ -105,9 +114,41 @@ final class Residence implements AutoCloseable {
     }
   }
 
+  /** Whether a checkpoint asks of the model what the one in force asks. */
+  boolean isSameQuestion(CheckpointEvent event, CheckpointEvent inForce)
+      throws RejectedEventException {
+    return event.logits().equals(inForce.logits())
+        && event.likelihood().equals(inForce.likelihood())
+        && event.layers().equals(inForce.layers())
+        && workshop.graphs().get(event.graph()).sha256().equals(graphDigest);
+  }
+
+  /**
+   * Sees to it that the model has the weights of a checkpoint, which may be an earlier one than
+   * that in force, but asks the same of it. The estimates stay as they are.
+   */
+  void hold(CheckpointEvent wanted, Optional<Figures> figures) throws RejectedEventException {
+    if (monitor == null) {
+      wake(wanted, figures);
+      return;
+    }
+    if (wanted.equals(held)) {
+      workshop.residents().touch(self);
+      return;
+    }
+    GraphCache.Graph copy = workshop.graphs().get(wanted.graph());
+    try {
+      place(wanted, copy, wanted.weights().isPresent() || ownWeights, figures);
+      boolean unused = resume(wanted, layers(wanted));
+    } catch (ModelException e) {
+      throw new RejectedEventException(e.code(), e.getMessage(), e);
+    }
+  }
+
   private void place(
       CheckpointEvent event, GraphCache.Graph copy, boolean reused, Optional<Figures> figures)
       throws ModelException, RejectedEventException {
+    held = null;
     Model current = model;
     if (reused && current != null) {
       workshop.residents().touch(self);
@@ -125,6 +166,7 @@ final class Residence implements AutoCloseable {
     }
     graphDigest = copy.sha256();
     ownWeights = event.weights().isEmpty();
+    held = event;
   }
 
   private Model load(CheckpointEvent event, GraphCache.Graph copy)
@@ -293,6 +335,13 @@ final class Residence implements AutoCloseable {
 
     interface Closing {
       void close() throws IOException;
+    }
+
+    /** The same, and further tensors before it. */
+    Saved with(List<TensorSource> further) {
+      List<TensorSource> all = new ArrayList<>(further);
+      all.addAll(tensors);
+      return new Saved(all, origin, closing);
     }
 
     @Override

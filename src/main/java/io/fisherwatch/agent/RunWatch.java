@@ -1,14 +1,11 @@
 package io.fisherwatch.agent;
 
-import io.fisherwatch.event.BatchEvent;
 import io.fisherwatch.event.CheckpointEvent;
 import io.fisherwatch.event.CloudEventCodec;
 import io.fisherwatch.event.EventMessage;
 import io.fisherwatch.event.RejectedEventException;
-import io.fisherwatch.event.RunEndedEvent;
-import io.fisherwatch.monitor.Batch;
 import io.fisherwatch.monitor.FisherMonitor;
-import io.fisherwatch.runtime.ModelException;
+import io.fisherwatch.safetensors.TensorSource;
 import io.fisherwatch.snapshot.Figures;
 import io.fisherwatch.snapshot.HistoryPoint;
 import io.fisherwatch.snapshot.RunSnapshot;
@@ -28,31 +25,32 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One run: its attempts, its checkpoint in force, its figures. Events come on one thread; the
- * diagonal and the state may be asked for on others.
+ * What is kept of one run, or of a part of one: its attempt, its checkpoint in force, its figures,
+ * and how it is saved and goes on. Events come on one thread; the diagonal and the state may be
+ * asked for on others.
  */
-final class RunWatch implements AutoCloseable, Residents.Resident {
+abstract class RunWatch implements AutoCloseable, Residents.Resident {
 
-  private final String run;
-  private final Workshop workshop;
-  private final Clock clock;
-  private final RecentIds recent = new RecentIds();
-  private final Residence residence;
+  private final String name;
+  final Workshop workshop;
+  final Clock clock;
+  final RecentIds recent = new RecentIds();
+  final Residence residence;
 
   /** Held while the model works or is read. */
-  private final ReentrantLock lock = new ReentrantLock();
+  final ReentrantLock lock = new ReentrantLock();
 
-  private int attempt = 1;
-  private long step = -1;
-  private long batchStep;
-  private double checkpointTime;
-  private @Nullable Instant endedAt;
-  private @Nullable CheckpointEvent inForce;
-  private @Nullable String refused;
-  private @Nullable RunSnapshot published;
+  int attempt = 1;
+  long step = -1;
+  long batchStep;
+  double checkpointTime;
+  @Nullable Instant endedAt;
+  @Nullable CheckpointEvent inForce;
+  @Nullable String refused;
+  @Nullable RunSnapshot published;
 
   /** Grows with every change; what a snapshot has of it is that of {@link #stored}. */
-  private long version;
+  long version;
 
   private long storedVersion = -1;
   private @Nullable StoredRun stored;
@@ -60,15 +58,18 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
   /** What has been written since the last capture; left here by the thread that writes. */
   private final AtomicReference<@Nullable Written> written = new AtomicReference<>();
 
-  private volatile boolean closed;
+  volatile boolean closed;
 
   private record Written(RunCapture capture, StoredRun entry, Path file) {}
 
-  RunWatch(String run, Workshop workshop, Clock clock) {
-    this.run = run;
+  /**
+   * @param name under which it is shown and saved
+   */
+  RunWatch(String name, Workshop workshop, Clock clock) {
+    this.name = name;
     this.workshop = workshop;
     this.clock = clock;
-    this.residence = new Residence(run, workshop, this);
+    this.residence = new Residence(name, workshop, this);
   }
 
   /**
@@ -77,7 +78,8 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
    * @param entry of the snapshot
    * @param file in which its state lies
    */
-  void restore(RunRecord record, StoredRun entry, Path file) throws RejectedEventException {
+  void restore(RunRecord record, StoredRun entry, Path file)
+      throws RejectedEventException, IOException {
     lock.lock();
     try {
       attempt = record.attempt();
@@ -89,7 +91,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       published = record.snapshot().orElse(null);
       recent.remember(record.recent());
       if (record.checkpoint().isPresent()) {
-        EventMessage message = CloudEventCodec.structured(run, record.checkpoint().get());
+        EventMessage message = CloudEventCodec.structured(run(), record.checkpoint().get());
         inForce = (CheckpointEvent) CloudEventCodec.decode(message);
       }
       residence.restore(file, record.graphDigest(), figures());
@@ -112,114 +114,26 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     }
   }
 
-  /** Puts a checkpoint in force. */
-  void checkpoint(CheckpointEvent event) throws RejectedEventException {
-    lock.lock();
-    try {
-      if (closed) {
-        return;
-      }
-      version++;
-      if (endedAt != null || event.step() < step) {
-        beginAttempt();
-      }
-      step = event.step();
-      try {
-        residence.install(event, Optional.ofNullable(inForce), figures());
-        refused = null;
-        inForce = event;
-        checkpointTime = seconds(event.origin().time().orElse(clock.instant()));
-      } catch (RejectedEventException e) {
-        refused = e.code() + ": " + e.getMessage();
-        throw e;
-      } catch (RuntimeException e) {
-        refused = "internal-error: " + e;
-        throw e;
-      }
-    } finally {
-      leaveLock();
-    }
+  /** The run's name, as its events have it. */
+  abstract String run();
+
+  /** What is saved of it besides what every run has. Called with the lock held. */
+  List<TensorSource> besides() {
+    return List.of();
   }
 
-  /**
-   * Estimates on a batch at the checkpoint in force.
-   *
-   * @return the run's new figures; empty if it has been closed
-   */
-  Optional<RunSnapshot> batch(BatchEvent event, long partition, long offset)
-      throws RejectedEventException {
-    lock.lock();
-    try {
-      if (closed) {
-        return Optional.empty();
-      }
-      version++;
-      if (endedAt != null) {
-        beginAttempt();
-      }
-      CheckpointEvent checkpoint = inForce;
-      if (refused != null) {
-        throw new RejectedEventException(
-            "checkpoint-unavailable", "the run's latest checkpoint was refused (" + refused + ")");
-      }
-      if (checkpoint == null) {
-        throw new RejectedEventException(
-            "no-checkpoint", "no checkpoint of run '" + run + "' precedes this batch");
-      }
-      wake(checkpoint);
-      Batch batch = BatchTensors.of(event, workshop).select(checkpoint, residence.model());
-      String digest = residence.graphDigest().orElseThrow();
-      workshop.graphs().rehearse(digest, checkpoint.logits(), batch.inputs());
-      FisherMonitor watching = residence.monitor();
-      watching.observe(batch, event.step(), run.hashCode(), partition, offset);
-      batchStep = event.step();
-      return Optional.of(publish(watching));
-    } catch (ModelException e) {
-      throw new RejectedEventException(e.code(), e.getMessage(), e);
-    } finally {
-      leaveLock();
-    }
-  }
-
-  private void wake(CheckpointEvent checkpoint) throws RejectedEventException {
-    try {
-      residence.wake(checkpoint, figures());
-    } catch (RejectedEventException e) {
-      throw new RejectedEventException(
-          "checkpoint-unavailable",
-          "the model has to be loaded again, but its checkpoint of step "
-              + checkpoint.step()
-              + " is not to be had any more ("
-              + e.code()
-              + ": "
-              + e.getMessage()
-              + ")",
-          e);
-    }
-  }
-
-  /** Ends the run: its model goes, its figures and its diagonal stay for a while. */
-  Optional<RunSnapshot> end(RunEndedEvent event) {
-    lock.lock();
-    try {
-      version++;
-      if (endedAt != null) {
-        beginAttempt();
-      }
-      endedAt = clock.instant();
-      step = Math.max(step, event.step());
-      RunSnapshot last = published;
-      residence.freeze(figures());
-      inForce = null;
-      if (last == null || last.attempt() != attempt) {
-        return Optional.empty();
-      }
-      RunSnapshot ending = last.asEnded(step);
-      published = ending;
-      return Optional.of(ending);
-    } finally {
-      leaveLock();
-    }
+  /** Why a batch cannot be used, whose checkpoint's weights could not be brought back. */
+  static RejectedEventException unavailable(CheckpointEvent checkpoint, RejectedEventException e) {
+    return new RejectedEventException(
+        "checkpoint-unavailable",
+        "the model has to be loaded again, but its checkpoint of step "
+            + checkpoint.step()
+            + " is not to be had any more ("
+            + e.code()
+            + ": "
+            + e.getMessage()
+            + ")",
+        e);
   }
 
   /** When the run ended, if it has. */
@@ -233,7 +147,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
   }
 
   /** A run that was closed while it was at work closes now. */
-  private void leaveLock() {
+  void leaveLock() {
     lock.unlock();
     closeIfIdle();
   }
@@ -274,7 +188,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
       }
       RunRecord record =
           new RunRecord(
-              run,
+              name,
               attempt,
               step,
               batchStep,
@@ -285,7 +199,8 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
               residence.graphDigest(),
               recent.list(),
               Optional.ofNullable(published));
-      return RunCapture.of(record, checkpointStep, version, residence.save(), history);
+      Residence.Saved saved = residence.save().with(besides());
+      return RunCapture.of(record, checkpointStep, version, saved, history);
     } finally {
       leaveLock();
     }
@@ -328,10 +243,10 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     }
   }
 
-  private RunSnapshot publish(FisherMonitor watching) {
+  RunSnapshot publish(FisherMonitor watching) {
     RunSnapshot next =
         new RunSnapshot(
-            run,
+            name,
             attempt,
             step,
             batchStep,
@@ -345,12 +260,13 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     return next;
   }
 
-  private Optional<Figures> figures() {
+  Optional<Figures> figures() {
     return Optional.ofNullable(published).map(RunSnapshot::figures);
   }
 
-  private void beginAttempt() {
-    attempt++;
+  /** Forgets everything but the events seen: another attempt begins. */
+  void beginAttempt(int number) {
+    attempt = number;
     endedAt = null;
     step = -1;
     refused = null;
@@ -358,7 +274,7 @@ final class RunWatch implements AutoCloseable, Residents.Resident {
     residence.reset();
   }
 
-  private static double seconds(Instant instant) {
+  static double seconds(Instant instant) {
     return instant.toEpochMilli() / 1000.0;
   }
 

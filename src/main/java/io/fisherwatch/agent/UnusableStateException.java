@@ -5,6 +5,10 @@ public final class UnusableStateException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
+  UnusableStateException(String message) {
+    super(message);
+  }
+
   UnusableStateException(String message, Exception cause) {
     super(message, cause);
   }

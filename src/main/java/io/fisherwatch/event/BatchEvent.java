@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param tensors the model's inputs by name, whose first dimension is the example, and perhaps
  *     {@code labels}; empty if they are in a file
  * @param file the safetensors file that holds them, if they are not here
+ * @param shard where it belongs if its run is spread over many agents
  * @param origin who sent it
  */
 public record BatchEvent(
@@ -21,6 +22,7 @@ public record BatchEvent(
     long step,
     Map<String, HostTensor> tensors,
     Optional<FileReference> file,
+    Optional<Shard> shard,
     Origin origin)
     implements TrainingEvent {
 
@@ -33,5 +35,20 @@ public record BatchEvent(
       throw new IllegalArgumentException(
           "a batch has either tensors or a file, not " + (file.isEmpty() ? "neither" : "both"));
     }
+  }
+
+  /** A batch of a run that one agent watches. */
+  public BatchEvent(
+      String run,
+      long step,
+      Map<String, HostTensor> tensors,
+      Optional<FileReference> file,
+      Origin origin) {
+    this(run, step, tensors, file, Optional.empty(), origin);
+  }
+
+  /** The same batch, as one of a shard. */
+  public BatchEvent in(Shard other) {
+    return new BatchEvent(run, step, tensors, file, Optional.of(other), origin);
   }
 }

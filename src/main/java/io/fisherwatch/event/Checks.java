@@ -7,12 +7,21 @@ final class Checks {
 
   private static final Pattern RUN = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}");
 
+  private static final Pattern SHARD = Pattern.compile("[A-Za-z0-9._-]{1,100}");
+
   private Checks() {}
 
   static void run(String run) {
     if (!RUN.matcher(run).matches()) {
       throw new IllegalArgumentException(
           "run is " + shown(run) + ", which should match " + RUN.pattern());
+    }
+  }
+
+  static void shard(String shard) {
+    if (!SHARD.matcher(shard).matches()) {
+      throw new IllegalArgumentException(
+          "shard is " + shown(shard) + ", which should match " + SHARD.pattern());
     }
   }
 

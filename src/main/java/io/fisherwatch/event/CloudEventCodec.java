@@ -15,17 +15,15 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Training events as CloudEvents 1.0, after the Kafka protocol binding: attributes in {@code ce_}
  * headers (binary mode), or the whole event as JSON (structured mode). The key, the subject and the
- * body's run agree.
+ * body's run agree; of a shard's batch the key is the run, a slash and the shard.
  */
 public final class CloudEventCodec {
 
-  private static final Pattern STEP = Pattern.compile("[0-9]{1,18}");
   private static final String SAFETENSORS = "application/vnd.safetensors";
 
   private CloudEventCodec() {}
@@ -37,6 +35,21 @@ public final class CloudEventCodec {
    *     or {@code empty-batch} for safetensors without a tensor
    */
   public static TrainingEvent decode(EventMessage message) throws RejectedEventException {
+    return decode(message, false);
+  }
+
+  /**
+   * As {@link #decode}, but batches are those of shards: keyed by run and shard, with the step of
+   * their checkpoint.
+   *
+   * @throws RejectedEventException as {@link #decode} does
+   */
+  public static TrainingEvent decodeSharded(EventMessage message) throws RejectedEventException {
+    return decode(message, true);
+  }
+
+  private static TrainingEvent decode(EventMessage message, boolean sharded)
+      throws RejectedEventException {
     CloudEvent envelope = Envelopes.read(message);
     EventType type = EventType.ofName(envelope.getType());
     if (type == EventType.OTHER) {
@@ -46,7 +59,13 @@ public final class CloudEventCodec {
               + Checks.shown(envelope.getType())
               + ", which should be io.fisherwatch.checkpoint.v1, .batch.v1 or .run-ended.v1");
     }
-    String run = run(message, envelope);
+    String run = subject(envelope);
+    Optional<Shard> shard = Optional.empty();
+    if (sharded && type == EventType.BATCH) {
+      shard = Optional.of(RecordKeys.shard(message, run, envelope));
+    } else {
+      RecordKeys.checkIsRun(message, run);
+    }
     CloudEventData data = envelope.getData();
     byte[] body = data == null ? null : data.toBytes();
     if (body == null || body.length == 0) {
@@ -62,10 +81,10 @@ public final class CloudEventCodec {
         switch (type) {
           case CHECKPOINT -> EventBodies.checkpoint(json(body, contentType), origin);
           case RUN_ENDED -> EventBodies.runEnded(json(body, contentType), origin);
-          default -> batch(run, envelope, contentType, body, origin);
+          default -> batch(run, envelope, contentType, body, shard, origin);
         };
     if (!event.run().equals(run)) {
-      throw mismatch("the body's run is " + Checks.shown(event.run()), run);
+      throw RecordKeys.mismatch("the body's run is " + Checks.shown(event.run()), run);
     }
     return event;
   }
@@ -81,12 +100,12 @@ public final class CloudEventCodec {
 
   /** A message in binary mode. */
   public static EventMessage encode(TrainingEvent event) {
-    return Envelopes.binary(key(event), envelope(event));
+    return Envelopes.binary(RecordKeys.of(event), envelope(event));
   }
 
   /** A message in structured mode: readable, and a third longer for tensors. */
   public static EventMessage encodeStructured(TrainingEvent event) {
-    return Envelopes.structured(key(event), envelope(event));
+    return Envelopes.structured(RecordKeys.of(event), envelope(event));
   }
 
   /** An event in structured mode, as text. */
@@ -103,8 +122,7 @@ public final class CloudEventCodec {
         List.of(EventMessage.Header.of("content-type", "application/cloudevents+json")));
   }
 
-  private static String run(EventMessage message, CloudEvent envelope)
-      throws RejectedEventException {
+  private static String subject(CloudEvent envelope) throws RejectedEventException {
     String run = envelope.getSubject();
     if (run == null) {
       throw undecodable("ce_subject is missing; it should be the run's name", null);
@@ -114,34 +132,26 @@ public final class CloudEventCodec {
     } catch (IllegalArgumentException e) {
       throw undecodable("ce_subject: " + e.getMessage(), e);
     }
-    byte[] key = message.key();
-    if (key == null) {
-      throw mismatch("the record has no key", run);
-    }
-    String keyText = new String(key, StandardCharsets.UTF_8);
-    if (!keyText.equals(run)) {
-      throw mismatch("the record's key is " + Checks.shown(keyText), run);
-    }
     return run;
   }
 
   private static BatchEvent batch(
-      String run, CloudEvent envelope, String contentType, byte[] body, Origin origin)
+      String run,
+      CloudEvent envelope,
+      String contentType,
+      byte[] body,
+      Optional<Shard> shard,
+      Origin origin)
       throws RejectedEventException {
-    String step = Objects.toString(envelope.getExtension("step"), "");
-    if (!STEP.matcher(step).matches()) {
-      throw undecodable(
-          "ce_step is " + Checks.shown(step) + ", which should be the optimizer step, 0 or more",
-          null);
-    }
+    long step = Envelopes.step(envelope, Envelopes.STEP, "the optimizer step");
     if (!contentType.equals(SAFETENSORS)) {
       JsonFields fields = json(body, contentType);
       Optional<String> bodyRun = fields.optionalString("run");
       if (bodyRun.isPresent() && !bodyRun.get().equals(run)) {
-        throw mismatch("the body's run is " + Checks.shown(bodyRun.get()), run);
+        throw RecordKeys.mismatch("the body's run is " + Checks.shown(bodyRun.get()), run);
       }
       return new BatchEvent(
-          run, Long.parseLong(step), Map.of(), Optional.of(EventBodies.file(fields)), origin);
+          run, step, Map.of(), Optional.of(EventBodies.file(fields)), shard, origin);
     }
     Map<String, HostTensor> tensors;
     try {
@@ -152,7 +162,7 @@ public final class CloudEventCodec {
     if (tensors.isEmpty()) {
       throw new RejectedEventException("empty-batch", "the body holds no tensor");
     }
-    return new BatchEvent(run, Long.parseLong(step), tensors, Optional.empty(), origin);
+    return new BatchEvent(run, step, tensors, Optional.empty(), shard, origin);
   }
 
   /** JSON is what a body without a content type is. */
@@ -188,10 +198,6 @@ public final class CloudEventCodec {
     return Envelopes.of(event, "application/json", EventBodies.json((RunEndedEvent) event));
   }
 
-  private static byte[] key(TrainingEvent event) {
-    return event.run().getBytes(StandardCharsets.UTF_8);
-  }
-
   /** Without parameters, in lower case; empty if there is none. */
   static String mediaType(@Nullable String contentType) {
     if (contentType == null) {
@@ -201,10 +207,5 @@ public final class CloudEventCodec {
     return (parameters < 0 ? contentType : contentType.substring(0, parameters))
         .strip()
         .toLowerCase(Locale.ROOT);
-  }
-
-  private static RejectedEventException mismatch(String what, String run) {
-    return new RejectedEventException(
-        "run-mismatch", what + ", which should be the subject, " + Checks.shown(run));
   }
 }

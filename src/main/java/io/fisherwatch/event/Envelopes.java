@@ -19,7 +19,9 @@ import java.net.URI;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** CloudEvents in messages: attributes as headers and data as value, or all of it as JSON. */
@@ -30,11 +32,13 @@ final class Envelopes {
   private static final String STRUCTURED = JsonFormat.CONTENT_TYPE;
   private static final String ANY_STRUCTURED = "application/cloudevents";
   private static final String PREFIX = "ce_";
-  private static final String STEP = "step";
+  private static final Pattern STEP_TEXT = Pattern.compile("[0-9]{1,18}");
+  static final String STEP = "step";
+  static final String CHECKPOINT_STEP = "checkpointstep";
 
   /** The attributes that are read; others are the sender's own. */
   private static final Set<String> ATTRIBUTES =
-      Set.of("id", "source", "type", "subject", "time", STEP);
+      Set.of("id", "source", "type", "subject", "time", STEP, CHECKPOINT_STEP);
 
   /** The format of the library, on a mapper of our limits. */
   private static final JsonMapper FORMAT =
@@ -89,8 +93,13 @@ final class Envelopes {
             .withSubject(event.run())
             .withData(contentType, data);
     event.origin().time().ifPresent(time -> builder.withTime(time.atOffset(ZoneOffset.UTC)));
-    if (event instanceof BatchEvent) {
+    if (event instanceof BatchEvent batch) {
       builder.withExtension(STEP, Long.toString(event.step()));
+      batch
+          .shard()
+          .ifPresent(
+              shard ->
+                  builder.withExtension(CHECKPOINT_STEP, Long.toString(shard.checkpointStep())));
     }
     return builder.build();
   }
@@ -111,6 +120,23 @@ final class Envelopes {
     } catch (IOException e) {
       throw new UncheckedIOException("writing to memory", e);
     }
+  }
+
+  /**
+   * The step in an extension attribute.
+   *
+   * @param meaning of which it is the step, in words
+   */
+  static long step(CloudEvent event, String extension, String meaning)
+      throws RejectedEventException {
+    String step = Objects.toString(event.getExtension(extension), "");
+    if (!STEP_TEXT.matcher(step).matches()) {
+      throw undecodable(
+          "%s%s is %s, which should be %s, 0 or more"
+              .formatted(PREFIX, extension, Checks.shown(step), meaning),
+          null);
+    }
+    return Long.parseLong(step);
   }
 
   private static CloudEvent readHeaders(EventMessage message, byte[] value)

@@ -31,6 +31,12 @@ public interface EventListener {
   }
 
   /**
+   * A partition is about to be released; one of its events may be in hand still, and is waited for
+   * a while. A handler that itself waits had better stop.
+   */
+  default void leaving(String topic, int partition) {}
+
+  /**
    * A partition is about to go to somebody else, and none of its events is in hand: the last chance
    * to write down what came of them.
    */

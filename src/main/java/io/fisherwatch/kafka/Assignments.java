@@ -47,6 +47,11 @@ final class Assignments implements ConsumerRebalanceListener {
     patience = Duration.ZERO;
   }
 
+  /** Says that partitions are about to go, after which nothing of them is taken from the queue. */
+  void tellLeaving(Collection<TopicPartition> partitions) {
+    partitions.forEach(partition -> listener.leaving(partition.topic(), partition.partition()));
+  }
+
   /** Whether the group has ever assigned anything, be it nothing. */
   boolean joined() {
     return joined;
@@ -76,6 +81,7 @@ final class Assignments implements ConsumerRebalanceListener {
   public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
     LOG.info("revoked {}", partitions);
     queue.drop(partitions);
+    tellLeaving(partitions);
     boolean settled = false;
     try {
       settled = queue.awaitNoneOf(partitions, patience);

@@ -37,6 +37,15 @@ final class Clients {
   private static final String UNRESOLVED = "No resolvable bootstrap urls";
   private static final String GROUP_PROTOCOL = ConsumerConfig.GROUP_PROTOCOL_CONFIG;
 
+  /** What only members of a group have. */
+  private static final Set<String> OF_MEMBERS =
+      Set.of(
+          GROUP_PROTOCOL,
+          ConsumerConfig.GROUP_INSTANCE_ID_CONFIG,
+          ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG,
+          ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG,
+          ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG);
+
   private static final String ALLOWED_URLS = "org.apache.kafka.sasl.oauthbearer.allowed.urls";
   private static final List<String> TOKEN_URLS =
       List.of(
@@ -50,6 +59,24 @@ final class Clients {
    * gone is an exception, to be dealt with aloud.
    */
   static Consumer<byte[], byte[]> consumer(KafkaSettings settings) {
+    Map<String, Object> properties = reading(settings);
+    properties.put(ConsumerConfig.GROUP_ID_CONFIG, settings.groupId());
+    return new KafkaConsumer<>(
+        properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  /** A consumer of no group, to which partitions are assigned by hand; it makes no topic. */
+  static Consumer<byte[], byte[]> reader(KafkaSettings settings) {
+    Map<String, Object> properties = reading(settings);
+    properties.keySet().removeAll(OF_MEMBERS);
+    properties.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+    // so soon partitions are noticed that are added
+    properties.putIfAbsent(ConsumerConfig.METADATA_MAX_AGE_CONFIG, 10_000);
+    return new KafkaConsumer<>(
+        properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  private static Map<String, Object> reading(KafkaSettings settings) {
     allowTokenEndpoints(settings);
     Map<String, Object> properties = new HashMap<>();
     properties.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCH_BYTES);
@@ -62,13 +89,11 @@ final class Clients {
       properties.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 10_000);
     }
     putAll(properties, settings, ConsumerConfig.configNames(), ProducerConfig.configNames());
-    properties.put(ConsumerConfig.GROUP_ID_CONFIG, settings.groupId());
     properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
     properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
     // what a producer took back has not happened
     properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-    return new KafkaConsumer<>(
-        properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    return properties;
   }
 
   /** A producer that neither loses nor repeats nor reorders, as far as Kafka can. */

@@ -1,5 +1,6 @@
 package io.fisherwatch.kafka;
 
+import io.fisherwatch.event.BatchEvent;
 import io.fisherwatch.event.CloudEventCodec;
 import io.fisherwatch.event.EventSink;
 import io.fisherwatch.event.TrainingEvent;
@@ -20,11 +21,23 @@ public final class KafkaEventSink implements EventSink {
   private static final Duration CLOSE = Duration.ofSeconds(10);
 
   private final String topic;
+  private final String checkpointsTopic;
   private final Producer<byte[], byte[]> producer;
 
   /** Connects when the first event is sent. */
   public KafkaEventSink(KafkaSettings settings) {
-    topic = settings.topic();
+    this(settings, settings.topic());
+  }
+
+  /**
+   * Of sharded runs.
+   *
+   * @param checkpointsTopic where checkpoints and ends of runs go; batches go to the topic of the
+   *     settings
+   */
+  public KafkaEventSink(KafkaSettings settings, String checkpointsTopic) {
+    this.topic = settings.topic();
+    this.checkpointsTopic = checkpointsTopic;
     producer = Clients.producer(settings, Map.of());
   }
 
@@ -34,7 +47,9 @@ public final class KafkaEventSink implements EventSink {
     try {
       Future<RecordMetadata> unused =
           producer.send(
-              Messages.record(topic, CloudEventCodec.encode(event)),
+              Messages.record(
+                  event instanceof BatchEvent ? topic : checkpointsTopic,
+                  CloudEventCodec.encode(event)),
               (metadata, error) -> {
                 if (error == null) {
                   sent.complete(null);

@@ -1,5 +1,7 @@
 package io.fisherwatch.kafka;
 
+import io.fisherwatch.event.CloudEventCodec;
+import io.fisherwatch.event.EventDecoder;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.EventSource;
@@ -32,6 +34,7 @@ public final class KafkaEventSource implements EventSource {
 
   private final KafkaSettings settings;
   private final Duration patience;
+  private final EventDecoder decoder;
   private final SourceHealth health;
   private final AtomicBoolean started = new AtomicBoolean();
   private final AtomicBoolean stopping = new AtomicBoolean();
@@ -50,6 +53,16 @@ public final class KafkaEventSource implements EventSource {
    * @param patience how long the event in hand may still take when the source is to stop
    */
   public KafkaEventSource(KafkaSettings settings, Duration patience) {
+    this(settings, patience, CloudEventCodec::decode);
+  }
+
+  /**
+   * A source of events that are to be decoded in another way.
+   *
+   * @param patience how long the event in hand may still take when the source is to stop
+   */
+  public KafkaEventSource(KafkaSettings settings, Duration patience, EventDecoder decoder) {
+    this.decoder = decoder;
     this.settings = settings;
     this.patience = patience;
     this.health = new SourceHealth(settings);
@@ -105,7 +118,8 @@ public final class KafkaEventSource implements EventSource {
     boolean done;
     try (DeadLetters deadLetters = new DeadLetters(settings, health);
         PollLoop loop = new PollLoop(settings, health, listener, queue, stopping::get)) {
-      RecordWorker work = new RecordWorker(queue, handler, listener, deadLetters, System::nanoTime);
+      RecordWorker work =
+          new RecordWorker(queue, decoder, handler, listener, deadLetters, System::nanoTime);
       Thread thread = new Thread(work, "fisherwatch-events");
       thread.setDaemon(true);
       worker = thread;

@@ -109,6 +109,7 @@ final class PollLoop implements AutoCloseable {
   void finish(RecordWorker work, Thread worker, Duration patience) {
     queue.close();
     assignments.hurry();
+    assignments.tellLeaving(consumer.assignment());
     try {
       if (!awaitIdle(patience)) {
         LOG.warn("the event in hand takes longer than {} s: given up", patience.toSeconds());

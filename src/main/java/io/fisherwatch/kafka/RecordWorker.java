@@ -3,6 +3,8 @@ package io.fisherwatch.kafka;
 import io.fisherwatch.event.CloudEventCodec;
 import io.fisherwatch.event.Disposition;
 import io.fisherwatch.event.EndedEvent;
+import io.fisherwatch.event.EventAbandonedException;
+import io.fisherwatch.event.EventDecoder;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.EventMessage;
@@ -30,6 +32,7 @@ final class RecordWorker implements Runnable {
   private static final Duration IDLE = Duration.ofSeconds(1);
 
   private final WorkQueue queue;
+  private final EventDecoder decoder;
   private final EventHandler handler;
   private final EventListener listener;
   private final DeadLetters deadLetters;
@@ -39,11 +42,13 @@ final class RecordWorker implements Runnable {
 
   RecordWorker(
       WorkQueue queue,
+      EventDecoder decoder,
       EventHandler handler,
       EventListener listener,
       DeadLetters deadLetters,
       LongSupplier nanoTime) {
     this.queue = queue;
+    this.decoder = decoder;
     this.handler = handler;
     this.listener = listener;
     this.deadLetters = deadLetters;
@@ -95,7 +100,7 @@ final class RecordWorker implements Runnable {
     EventMessage message = Messages.of(record);
     try {
       checkReadable(record);
-      TrainingEvent event = CloudEventCodec.decode(message);
+      TrainingEvent event = decoder.decode(message);
       MDC.put("run", event.run());
       MDC.put("step", Long.toString(event.step()));
       type = EventType.of(event);
@@ -117,6 +122,9 @@ final class RecordWorker implements Runnable {
       if (!reject(record, e.code(), String.valueOf(e.getMessage()))) {
         return false;
       }
+    } catch (EventAbandonedException e) {
+      LOG.debug("{} is left to the next owner: {}", Messages.place(record), e.getMessage());
+      return false;
     } catch (RuntimeException | Error e) {
       if (givenUp) {
         return false; // perhaps it failed because it was interrupted

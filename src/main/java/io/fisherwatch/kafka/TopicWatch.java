@@ -33,7 +33,12 @@ final class TopicWatch implements AutoCloseable {
   private @Nullable Uuid known;
 
   TopicWatch(KafkaSettings settings) {
-    this.topic = settings.topic();
+    this(settings, settings.topic());
+  }
+
+  /** Looks at another topic than that of the events. */
+  TopicWatch(KafkaSettings settings, String topic) {
+    this.topic = topic;
     this.admin = Clients.admin(settings);
   }
 

@@ -67,6 +67,11 @@ public final class Claim {
     return retained.stream().findFirst();
   }
 
+  /** Which claim it is: every later one of the partition has a higher number. */
+  public long epoch() {
+    return epoch;
+  }
+
   /** The folder whose files are ours. */
   public Path folder() {
     return folder;

@@ -10,6 +10,7 @@ import io.fisherwatch.web.SecretHash;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -73,6 +74,41 @@ class ConfigLoaderTest {
         .anyMatch(line -> line.startsWith("estimate.probes: 'none'"))
         .anyMatch(line -> line.startsWith("web.port: '-1'"))
         .anyMatch(line -> line.startsWith("files.roots: 'relative'"));
+  }
+
+  @Test
+  void sharding_topics_areNamedAfterThatOfTheBatches() throws Exception {
+    Path config =
+        file(
+            "kafka:\n  topic: t\nsharding:\n  enabled: true\n  patience: 5s\n  publishInterval: 0.5s\n");
+    assertThat(ConfigLoader.load(config, Map.of()).sharding())
+        .isEqualTo(
+            new ShardingConfig(
+                true, "t-checkpoints", "t-shares", Duration.ofSeconds(5), Duration.ofMillis(500)));
+    assertThat(ConfigLoader.print(config, Map.of()))
+        .contains("sharesTopic: t-shares", "patience: 5.0s", "enabled: true");
+  }
+
+  @Test
+  void sharding_withoutStateOrWithOneTopicForTwo_isAMistake() throws Exception {
+    Path bad =
+        file(
+            """
+            kafka:
+              topic: t
+            state:
+              directory: none
+            sharding:
+              enabled: true
+              checkpointsTopic: s
+              sharesTopic: s
+            """);
+    assertThat(
+            catchThrowableOfType(ConfigException.class, () -> ConfigLoader.load(bad, Map.of()))
+                .mistakes())
+        .hasSize(2)
+        .anyMatch(line -> line.startsWith("sharding: needs state.directory"))
+        .anyMatch(line -> line.contains("should be three topics"));
   }
 
   @Test

@@ -89,7 +89,8 @@ final class Recorded {
     }
   }
 
-  private CheckpointEvent checkpoint(String run, long step) throws Exception {
+  /** A checkpoint, its weights written. */
+  CheckpointEvent checkpoint(String run, long step) throws Exception {
     Path file = folder.resolve(run + "-" + step + ".safetensors");
     Files.write(file, SafetensorsWriter.encode(shaken(weights)));
     return new CheckpointEvent(
@@ -104,7 +105,7 @@ final class Recorded {
         origin());
   }
 
-  private BatchEvent batch(String run, long step) {
+  BatchEvent batch(String run, long step) {
     return new BatchEvent(run, step, shaken(data), Optional.empty(), origin());
   }
 

@@ -401,6 +401,72 @@ class CloudEventCodecTest {
         "completed or failed");
   }
 
+  private static EventMessage shardBatch(String key) {
+    EventMessage batch =
+        with(
+            message("a", "batch", "application/json", bytes("{\"uri\":\"file:///b\"}")),
+            "ce_checkpointstep",
+            "4");
+    return new EventMessage(bytes(key), batch.value(), batch.headers());
+  }
+
+  @Test
+  void decodeSharded_encodedBatch_isTheSameInEitherMode() throws Exception {
+    BatchEvent event = ((BatchEvent) events().get(0)).in(new Shard("rank-0.x_Y", 3_000_000_000L));
+    assertThat(CloudEventCodec.encode(event).key()).isEqualTo(bytes("run.1/rank-0.x_Y"));
+    assertSame(CloudEventCodec.decodeSharded(CloudEventCodec.encode(event)), event);
+    assertSame(CloudEventCodec.decodeSharded(CloudEventCodec.encodeStructured(event)), event);
+  }
+
+  @Test
+  void decodeSharded_checkpointsAndEnds_areKeyedByTheRun() throws Exception {
+    assertThat(CloudEventCodec.decodeSharded(checkpoint(CHECKPOINT)))
+        .isInstanceOf(CheckpointEvent.class);
+    EventMessage end = CloudEventCodec.encode(new RunEndedEvent("a", 9, true, ORIGIN));
+    assertThat(CloudEventCodec.decodeSharded(end)).isInstanceOf(RunEndedEvent.class);
+    EventMessage elsewhere = new EventMessage(bytes("a/0"), end.value(), end.headers());
+    assertRejected(CloudEventCodec::decodeSharded, elsewhere, "run-mismatch", "\"a/0\"");
+  }
+
+  @Test
+  void decode_keyOfAShard_isAMismatchOutsideTheMode() {
+    assertRejected(shardBatch("a/0"), "run-mismatch", "key is \"a/0\"");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "a,run-mismatch,without a slash",
+    "b/0,run-mismatch,without a slash",
+    "a/,undecodable,shard is",
+    "a/b/c,undecodable,shard is",
+    "a/ä,undecodable,shard is"
+  })
+  void decodeSharded_wrongKey_isRefused(String key, String code, String text) {
+    assertRejected(CloudEventCodec::decodeSharded, shardBatch(key), code, text);
+  }
+
+  @Test
+  void decodeSharded_shardTooLong_isRefused() throws Exception {
+    String longest = "s".repeat(100);
+    assertThat(((BatchEvent) CloudEventCodec.decodeSharded(shardBatch("a/" + longest))).shard())
+        .hasValue(new Shard(longest, 4));
+    assertRejected(
+        CloudEventCodec::decodeSharded, shardBatch("a/s" + longest), "undecodable", "shard is");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"-1", "1.0", "", "x", "9999999999999999999"})
+  void decodeSharded_wrongCheckpointStep_isRefused(String step) {
+    EventMessage message = with(shardBatch("a/0"), "ce_checkpointstep", step);
+    assertRejected(CloudEventCodec::decodeSharded, message, "undecodable", "ce_checkpointstep is");
+  }
+
+  @Test
+  void decodeSharded_noCheckpointStep_isRefused() {
+    EventMessage message = without(shardBatch("a/0"), "ce_checkpointstep");
+    assertRejected(CloudEventCodec::decodeSharded, message, "undecodable", "ce_checkpointstep is");
+  }
+
   @Test
   void typeOf_undecodableBatch_isStillABatch() {
     EventMessage message =
@@ -423,15 +489,25 @@ class CloudEventCodecTest {
       assertThat(back)
           .isEqualTo(
               new BatchEvent(
-                  batch.run(), batch.step(), back.tensors(), batch.file(), batch.origin()));
+                  batch.run(),
+                  batch.step(),
+                  back.tensors(),
+                  batch.file(),
+                  batch.shard(),
+                  batch.origin()));
     } else {
       assertThat(actual).isEqualTo(expected);
     }
   }
 
   private static void assertRejected(EventMessage message, String code, String text) {
+    assertRejected(CloudEventCodec::decode, message, code, text);
+  }
+
+  private static void assertRejected(
+      EventDecoder decoder, EventMessage message, String code, String text) {
     RejectedEventException e =
-        catchThrowableOfType(RejectedEventException.class, () -> CloudEventCodec.decode(message));
+        catchThrowableOfType(RejectedEventException.class, () -> decoder.decode(message));
     assertThat(e).isNotNull().hasMessageContaining(text);
     assertThat(e.code()).isEqualTo(code);
     assertThat(e.getMessage()).doesNotContain("\n");

@@ -61,7 +61,9 @@ class PythonEventsTest {
             Base64.getDecoder().decode(record.get("value").asText()),
             headers);
     // as text, since tensors have no equality of their own
-    assertThat(CloudEventCodec.structuredText(CloudEventCodec.decode(message)))
+    EventDecoder decoder =
+        name.startsWith("shard-") ? CloudEventCodec::decodeSharded : CloudEventCodec::decode;
+    assertThat(CloudEventCodec.structuredText(decoder.decode(message)))
         .isEqualTo(CloudEventCodec.structuredText(events(PYTHON).get(name)));
   }
 
@@ -110,15 +112,18 @@ class PythonEventsTest {
                 "categorical", OptionalDouble.empty(), Optional.of("attention_mask")),
             List.of(new LayerRule("embeddings", "^distilbert\\.embeddings\\.")),
             origin));
-    events.put("batch", new BatchEvent(RUN, 1210, tensors(), Optional.empty(), origin));
-    events.put(
-        "batch-file",
+    BatchEvent batch = new BatchEvent(RUN, 1210, tensors(), Optional.empty(), origin);
+    BatchEvent file =
         new BatchEvent(
             RUN,
             1220,
             Map.of(),
             Optional.of(new FileReference("file:///ckpt/batch-1220-7.safetensors", DIGEST)),
-            origin));
+            origin);
+    events.put("batch", batch);
+    events.put("batch-file", file);
+    events.put("shard-batch", batch.in(new Shard("rank-1", 1200)));
+    events.put("shard-batch-file", file.in(new Shard("rank-1", 1200)));
     events.put("run-ended", new RunEndedEvent(RUN, 1300, true, origin));
     return events;
   }

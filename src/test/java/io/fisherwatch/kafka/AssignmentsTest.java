@@ -42,6 +42,11 @@ class AssignmentsTest {
         }
 
         @Override
+        public void leaving(String topic, int partition) {
+          heard.add("leaving " + partition + ", " + queue.size() + " in hand");
+        }
+
+        @Override
         public void lost(String topic, int partition) {
           heard.add("lost " + partition);
         }
@@ -62,7 +67,7 @@ class AssignmentsTest {
     Assignments assignments = assignments(Duration.ZERO);
     process(assignments);
     assignments.onPartitionsRevoked(ONE);
-    assertThat(heard).containsExactly("assigned 0", "released 0 at 6");
+    assertThat(heard).containsExactly("assigned 0", "leaving 0, 0 in hand", "released 0 at 6");
     assertThat(queue.processed(ONE)).isEmpty();
   }
 
@@ -102,6 +107,7 @@ class AssignmentsTest {
     assignments.onPartitionsRevoked(ONE);
     worker.join();
     assertThat(committed()).isEqualTo(6);
+    assertThat(heard).as("told before it is waited for").contains("leaving 0, 1 in hand");
   }
 
   @Test
