@@ -3,6 +3,7 @@ package io.fisherwatch.agent;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventListener;
+import io.fisherwatch.files.FileRoots;
 import io.fisherwatch.kafka.KafkaEventSource;
 import io.fisherwatch.prometheus.AgentMetrics;
 import io.fisherwatch.runtime.ModelException;

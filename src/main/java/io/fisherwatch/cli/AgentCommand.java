@@ -2,8 +2,8 @@ package io.fisherwatch.cli;
 
 import io.fisherwatch.agent.Agent;
 import io.fisherwatch.agent.AgentConfig;
-import io.fisherwatch.agent.ConfigException;
 import io.fisherwatch.agent.ConfigLoader;
+import io.fisherwatch.config.ConfigException;
 import io.fisherwatch.runtime.ModelException;
 import java.io.IOException;
 import java.nio.file.Path;

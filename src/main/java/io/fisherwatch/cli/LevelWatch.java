@@ -1,8 +1,8 @@
 package io.fisherwatch.cli;
 
 import io.fisherwatch.agent.AgentConfig;
-import io.fisherwatch.agent.ConfigException;
 import io.fisherwatch.agent.ConfigLoader;
+import io.fisherwatch.config.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.config;
 
 import java.util.List;
 import java.util.Locale;
@@ -23,7 +23,8 @@ public record LoggingConfig(Format format, Map<String, String> levels) {
     levels = Map.copyOf(levels);
   }
 
-  static LoggingConfig read(ConfigTree tree) {
+  /** Reads the section {@code logging}. */
+  public static LoggingConfig read(ConfigTree tree) {
     String format = tree.text("logging.format", Format.TEXT.label());
     if (Format.of(format).isEmpty()) {
       tree.mistake("logging.format", format, "text or json");
