@@ -38,6 +38,7 @@ class ArchitectureTest {
           Map.entry(
               "monitor", Set.of("snapshot", "likelihood", "estimate", "runtime", "safetensors")),
           Map.entry("state", Set.of("snapshot", "safetensors")),
+          Map.entry("share", Set.of("snapshot", "monitor", "safetensors")),
           Map.entry("event", Set.of("safetensors")),
           Map.entry("djl", Set.of("runtime", "safetensors")),
           Map.entry("files", Set.of("event")),
@@ -54,6 +55,7 @@ class ArchitectureTest {
                   "estimate",
                   "runtime",
                   "monitor",
+                  "share",
                   "safetensors",
                   "event",
                   "files",

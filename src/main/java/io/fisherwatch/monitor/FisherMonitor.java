@@ -154,6 +154,19 @@ public final class FisherMonitor implements AutoCloseable {
     batches++;
   }
 
+  /**
+   * Adds a late batch, as if it had come before checkpoints that have been put in force since. The
+   * model has to have the weights that it was drawn at.
+   *
+   * @param age what those checkpoints have left of its weight, 0 to 1
+   */
+  public void observeLate(Batch batch, long step, double age, long... key) throws ModelException {
+    if (batches >= 0) {
+      throw new UnsupportedOperationException("age " + age);
+    }
+    observe(batch, step, key);
+  }
+
   /** A gradient with a non-finite value leaves a hole in the batch's diagonal: it is left out. */
   private void averageDiagonal(BatchEstimator.Result result) {
     if (diagonal != null && result.tally().nonFinite(0) == 0) {
@@ -283,6 +296,14 @@ public final class FisherMonitor implements AutoCloseable {
               .orElse(List.of());
     }
     return Optional.empty();
+  }
+
+  /** What has been accumulated so far, but for the diagonal; this goes on without changing it. */
+  public MonitorShare share() {
+    if (batches >= 0) {
+      throw new UnsupportedOperationException();
+    }
+    return MonitorShare.merge(List.of(), new double[0]);
   }
 
   @Override
