@@ -16,6 +16,9 @@ import java.util.TreeMap;
  */
 public record LoggingConfig(Format format, Map<String, String> levels) {
 
+  /** Lines for people, levels as they are. */
+  public static final LoggingConfig DEFAULT = new LoggingConfig(Format.TEXT, Map.of());
+
   private static final Set<String> LEVELS =
       Set.of("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF");
 
