@@ -58,7 +58,7 @@ public final class DiagonalMerge {
     DiagonalPart first = parts.get(0);
     List<DiagonalParameter> parameters = first.parameters();
     for (DiagonalPart part : parts) {
-      Optional<String> difference = SavedMonitor.difference(first.model(), part.model());
+      Optional<String> difference = ModelOutline.difference(first.model(), part.model());
       if (difference.isPresent()) {
         throw new IOException("the parts are of different models: " + difference.get());
       }
