@@ -29,6 +29,16 @@ public final class ProbeVariation implements Accumulator {
    * @throws IllegalArgumentException if there are fewer than two, or one is not finite
    */
   public void addBatch(double... probes) {
+    addAged(1, probes);
+  }
+
+  /**
+   * Adds the values of a batch as if that had been done before an ageing.
+   *
+   * @param age the factor of that ageing
+   * @throws IllegalArgumentException if there are fewer than two probes, or one is not finite
+   */
+  public void addAged(double age, double... probes) {
     if (probes.length < 2) {
       throw new IllegalArgumentException(probes.length + " probes; a variance needs two");
     }
@@ -45,14 +55,26 @@ public final class ProbeVariation implements Accumulator {
     }
     double variance = scatter / (count - 1);
     double squaredMean = mean * mean - variance / count;
-    batches++;
-    weightSquares++;
-    freedom += count - 1;
-    variances += variance;
-    means += squaredMean;
-    variancesSquared += variance * variance;
-    meansSquared += squaredMean * squaredMean;
-    products += variance * squaredMean;
+    batches += age;
+    weightSquares += age * age;
+    freedom += age * (count - 1);
+    variances += age * variance;
+    means += age * squaredMean;
+    variancesSquared += age * (variance * variance);
+    meansSquared += age * (squaredMean * squaredMean);
+    products += age * (variance * squaredMean);
+  }
+
+  /** Takes in other batches, aged to the same moment: everything here is a sum. */
+  public void merge(ProbeVariation other) {
+    batches += other.batches;
+    weightSquares += other.weightSquares;
+    freedom += other.freedom;
+    variances += other.variances;
+    means += other.means;
+    variancesSquared += other.variancesSquared;
+    meansSquared += other.meansSquared;
+    products += other.products;
   }
 
   /**

@@ -23,18 +23,45 @@ public final class SpectrumMoments implements Accumulator {
 
   /** Adds a batch; one whose gradients are all zero says nothing of a spectrum and is left out. */
   public void add(GramStatistics batch) {
+    addAged(1, batch);
+  }
+
+  /**
+   * Adds a batch as if that had been done before an ageing.
+   *
+   * @param age the factor of that ageing, above 0
+   */
+  public void addAged(double age, GramStatistics batch) {
     double square = batch.traceOfSquare();
     if (!(square > 0) || !Double.isFinite(batch.squaredTrace())) {
       return;
     }
-    squaredTrace.add(batch.squaredTrace(), 1);
-    traceOfSquare.add(square, 1);
-    sum.add(batch.squaredTrace() + square, 1);
+    squaredTrace.add(batch.squaredTrace(), age);
+    traceOfSquare.add(square, age);
+    sum.add(batch.squaredTrace() + square, age);
     lastRankError = batch.effectiveRankError();
     lastSquareError = batch.traceOfSquareError();
     if (Double.isFinite(batch.topEigenvalue())) {
-      topEigenvalue.add(batch.topEigenvalue(), 1);
+      topEigenvalue.add(batch.topEigenvalue(), age);
       lastTopError = batch.topEigenvalueError();
+    }
+  }
+
+  /**
+   * Takes in other batches, aged to the same moment. They count as the later ones: the jackknife's
+   * errors, which are shown while there are fewer than three batches, are theirs if they have any.
+   */
+  public void merge(SpectrumMoments other) {
+    squaredTrace.merge(other.squaredTrace);
+    traceOfSquare.merge(other.traceOfSquare);
+    sum.merge(other.sum);
+    topEigenvalue.merge(other.topEigenvalue);
+    if (other.traceOfSquare.weight() > 0) {
+      lastRankError = other.lastRankError;
+      lastSquareError = other.lastSquareError;
+    }
+    if (other.topEigenvalue.weight() > 0) {
+      lastTopError = other.lastTopError;
     }
   }
 

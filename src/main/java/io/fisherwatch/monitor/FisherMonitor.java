@@ -94,7 +94,8 @@ public final class FisherMonitor implements AutoCloseable {
     this.upkeep = upkeep;
     this.clock = clock;
     this.sums = new DiagonalSums(model, settings.diagonals(), false);
-    this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
+    this.ledger =
+        new Ledger(ModelOutline.of(model, layers), settings.kind(), settings.distribution());
     this.planner =
         Planner.isNeeded(settings)
             ? new Planner(settings, ledger.entries(), timed && upkeep.planHeld())
@@ -127,6 +128,26 @@ public final class FisherMonitor implements AutoCloseable {
    * @throws ModelException if the batch cannot be used; the estimates are as they were
    */
   public void observe(Batch batch, long step, long... key) throws ModelException {
+    enter(batch, step, 1, key);
+  }
+
+  /**
+   * Adds a late batch, as if it had come before checkpoints that have been put in force since. The
+   * model has to have the weights that the batch was drawn at.
+   *
+   * @param step the optimizer step that it was drawn at
+   * @param age what those checkpoints have left of a weight, 0 to 1: the product of their decays
+   * @param key as of {@link #observe}
+   * @throws ModelException if the batch cannot be used; the estimates are as they were
+   */
+  public void observeLate(Batch batch, long step, double age, long... key) throws ModelException {
+    if (!(age >= 0 && age <= 1)) {
+      throw new IllegalArgumentException("age " + age + " is not between 0 and 1");
+    }
+    enter(batch, step, age, key);
+  }
+
+  private void enter(Batch batch, long step, double age, long... key) throws ModelException {
     sums.clear();
     long start = timed ? clock.getAsLong() : 0;
     BatchEstimator.Result result = estimator.estimate(batch, key);
@@ -137,40 +158,27 @@ public final class FisherMonitor implements AutoCloseable {
       plain = plainProbes.estimate(batch, key);
     }
     ledger.enter(result);
-    data.add(result, step);
+    data.add(result, step, age);
     if (plain != null) {
-      data.addPlainProbes(plain);
+      data.addPlainProbes(plain, age);
     }
     if (measuresItself && whole && result.plan().probes() > 1) {
-      data.addPlainProbes(result);
+      data.addPlainProbes(result, age);
     }
     if (planner != null) {
       planner.observe(result, data.total(), seconds);
     }
-    averageDiagonal(result);
+    averageDiagonal(result, age);
     if (batches % upkeep.densityEvery() == 0) {
       diagonals = summarise();
     }
     batches++;
   }
 
-  /**
-   * Adds a late batch, as if it had come before checkpoints that have been put in force since. The
-   * model has to have the weights that it was drawn at.
-   *
-   * @param age what those checkpoints have left of its weight, 0 to 1
-   */
-  public void observeLate(Batch batch, long step, double age, long... key) throws ModelException {
-    if (batches >= 0) {
-      throw new UnsupportedOperationException("age " + age);
-    }
-    observe(batch, step, key);
-  }
-
   /** A gradient with a non-finite value leaves a hole in the batch's diagonal: it is left out. */
-  private void averageDiagonal(BatchEstimator.Result result) {
-    if (diagonal != null && result.tally().nonFinite(0) == 0) {
-      diagonal.add(sums.only(), result.tally().positions(), result.examples());
+  private void averageDiagonal(BatchEstimator.Result result, double age) {
+    if (diagonal != null && age > 0 && result.tally().nonFinite(0) == 0) {
+      diagonal.add(sums.only(), result.tally().positions(), age * result.examples());
     }
   }
 
@@ -249,7 +257,7 @@ public final class FisherMonitor implements AutoCloseable {
    */
   public SavedMonitor save(boolean copied) {
     StateSheet sheet = new StateSheet(SavedMonitor.PREFIX);
-    sheet.text("model", SavedMonitor.outline(model, layers));
+    sheet.text("model", ledger.model().text());
     sheet.longs("batches", batches);
     ledger.save(sheet);
     data.save(sheet);
@@ -277,7 +285,7 @@ public final class FisherMonitor implements AutoCloseable {
       throws IOException {
     StateReading reading = new StateReading(file, SavedMonitor.PREFIX);
     Optional<String> difference =
-        SavedMonitor.difference(reading.text("model"), SavedMonitor.outline(model, layers));
+        ModelOutline.difference(reading.text("model"), ledger.model().text());
     if (difference.isPresent()) {
       return difference;
     }
@@ -288,7 +296,7 @@ public final class FisherMonitor implements AutoCloseable {
       planner.restore(reading);
     }
     if (diagonal != null && reading.has("diagonal-weights")) {
-      diagonal.restore(reading);
+      diagonal.restore(reading, file);
     }
     if (diagonal != null) {
       diagonals =
@@ -300,10 +308,7 @@ public final class FisherMonitor implements AutoCloseable {
 
   /** What has been accumulated so far, but for the diagonal; this goes on without changing it. */
   public MonitorShare share() {
-    if (batches >= 0) {
-      throw new UnsupportedOperationException();
-    }
-    return MonitorShare.merge(List.of(), new double[0]);
+    return MonitorShare.of(ledger, data);
   }
 
   @Override

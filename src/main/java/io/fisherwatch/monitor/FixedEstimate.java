@@ -61,7 +61,8 @@ public final class FixedEstimate implements AutoCloseable {
             progress);
     this.plainProbes = new PlainProbes(model, likelihood, layers, settings, 0, crew);
     this.data = new FixedData(layers.layers().size() + 1);
-    this.ledger = new Ledger(model.parameters(), model.aliases(), layers, settings);
+    this.ledger =
+        new Ledger(ModelOutline.of(model, layers), settings.kind(), settings.distribution());
   }
 
   /**

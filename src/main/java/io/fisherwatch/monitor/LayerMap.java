@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 
 /**
  * Which layer each parameter belongs to: the first rule whose pattern is found in its name, or else
@@ -33,12 +34,20 @@ public final class LayerMap {
 
   /** Maps a model's parameters. */
   public static LayerMap of(List<Parameter> parameters, List<Rule> rules) {
+    return of(parameters, i -> layer(parameters.get(i).name(), rules));
+  }
+
+  /**
+   * Maps a model's parameters.
+   *
+   * @param layerName of a parameter, by its place
+   */
+  static LayerMap of(List<Parameter> parameters, IntFunction<String> layerName) {
     Map<String, Integer> index = new LinkedHashMap<>();
     int[] layerOf = new int[parameters.size()];
     List<Long> sizes = new ArrayList<>();
     for (int i = 0; i < layerOf.length; i++) {
-      String layer = layer(parameters.get(i).name(), rules);
-      int at = index.computeIfAbsent(layer, name -> index.size());
+      int at = index.computeIfAbsent(layerName.apply(i), name -> index.size());
       layerOf[i] = at;
       if (at == sizes.size()) {
         sizes.add(0L);

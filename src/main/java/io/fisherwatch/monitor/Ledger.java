@@ -1,5 +1,6 @@
 package io.fisherwatch.monitor;
 
+import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.runtime.Parameter;
 import io.fisherwatch.snapshot.Bound;
 import io.fisherwatch.snapshot.DiagonalFigure;
@@ -20,10 +21,9 @@ import java.util.Optional;
 /** Keeps the counts that never age, and draws up the figures from them and the statistics. */
 final class Ledger {
 
-  private final List<Parameter> parameters;
-  private final Map<String, String> aliases;
-  private final LayerMap layers;
-  private final EstimatorSettings settings;
+  private final ModelOutline model;
+  private final EstimatorKind kind;
+  private final Distribution distribution;
   private final boolean[] covered;
   private final long[] nonFinite;
   private long examples;
@@ -33,17 +33,16 @@ final class Ledger {
   private Plan plan = new Plan(0, 1, 1);
   private String pathReason = "";
 
-  Ledger(
-      List<Parameter> parameters,
-      Map<String, String> aliases,
-      LayerMap layers,
-      EstimatorSettings settings) {
-    this.parameters = parameters;
-    this.aliases = aliases;
-    this.layers = layers;
-    this.settings = settings;
-    this.covered = new boolean[parameters.size()];
-    this.nonFinite = new long[layers.layers().size() + 1];
+  Ledger(ModelOutline model, EstimatorKind kind, Distribution distribution) {
+    this.model = model;
+    this.kind = kind;
+    this.distribution = distribution;
+    this.covered = new boolean[model.parameters().size()];
+    this.nonFinite = new long[model.slots()];
+  }
+
+  ModelOutline model() {
+    return model;
   }
 
   /** Enters a batch. */
@@ -63,26 +62,70 @@ final class Ledger {
     pathReason = result.pathReason();
   }
 
+  /**
+   * Takes in the counts of other batches, which are taken for the later ones.
+   *
+   * @param other of the same model and number of classes
+   */
+  void merge(Ledger other) {
+    for (int parameter = 0; parameter < covered.length; parameter++) {
+      covered[parameter] |= other.covered[parameter];
+    }
+    for (int slot = 0; slot < nonFinite.length; slot++) {
+      nonFinite[slot] += other.nonFinite[slot];
+    }
+    examples += other.examples;
+    positions += other.positions;
+    probes += other.probes;
+    if (!other.isEmpty()) {
+      classes = other.classes;
+      plan = other.plan;
+      pathReason = other.pathReason;
+    }
+  }
+
+  /** Whether no batch has been entered. */
+  boolean isEmpty() {
+    return examples == 0;
+  }
+
+  /** An empty one of the same model and settings. */
+  Ledger emptied() {
+    return new Ledger(model, kind, distribution);
+  }
+
+  /** Why two cannot be merged: the first difference of their models. */
+  Optional<String> difference(Ledger other) {
+    Optional<String> difference = ModelOutline.difference(other.model.text(), model.text());
+    if (difference.isEmpty() && !isEmpty() && !other.isEmpty() && classes != other.classes) {
+      return Optional.of("it has " + other.classes + " classes, the model has " + classes);
+    }
+    return difference;
+  }
+
   /** Which parameters take gradients. */
   boolean[] trainable() {
-    boolean[] trainable = new boolean[parameters.size()];
+    boolean[] trainable = new boolean[model.parameters().size()];
     for (int i = 0; i < trainable.length; i++) {
-      trainable[i] = parameters.get(i).trainable();
+      trainable[i] = model.parameters().get(i).trainable();
     }
     return trainable;
   }
 
   /** Scalars of the trainable parameters, which are the entries of the diagonal. */
   long entries() {
-    return parameters.stream().filter(Parameter::trainable).mapToLong(Parameter::elements).sum();
+    return model.parameters().stream()
+        .filter(Parameter::trainable)
+        .mapToLong(Parameter::elements)
+        .sum();
   }
 
   /** The layers, the whole model not among them, with non-finite gradients. */
   List<String> nonFiniteLayers() {
     List<String> names = new ArrayList<>();
-    for (int layer = 0; layer < layers.layers().size(); layer++) {
-      if (nonFinite[layer + 1] > 0) {
-        names.add(layers.layers().get(layer));
+    for (int slot = 1; slot < nonFinite.length; slot++) {
+      if (nonFinite[slot] > 0) {
+        names.add(model.slotNames().get(slot));
       }
     }
     return names;
@@ -96,12 +139,12 @@ final class Ledger {
   Figures figures(Statistics statistics, List<Optional<DiagonalFigure>> diagonals) {
     List<LayerFigures> figures = new ArrayList<>();
     long[] coveredBy = coveredBy();
-    long all = parameters.stream().mapToLong(Parameter::elements).sum();
+    List<String> names = model.slotNames();
     for (int slot = 0; slot < nonFinite.length; slot++) {
       figures.add(
           new LayerFigures(
-              slot == 0 ? LayerFigures.TOTAL : layers.layers().get(slot - 1),
-              slot == 0 ? all : layers.size(slot - 1),
+              names.get(slot),
+              model.elements(slot),
               coveredBy[slot],
               nonFinite[slot],
               traces(statistics, slot),
@@ -113,25 +156,33 @@ final class Ledger {
     }
     Settings made =
         new Settings(
-            settings.kind().label(),
+            kind.label(),
             plan.rank(),
             plan.microBatch(),
             plan.probes(),
-            settings.distribution().label(),
+            distribution.label(),
             plan.tapped() ? "tapped" : "plain",
             pathReason,
             plan.reason());
     return new Figures(
-        examples, positions, classes, all, probes, made, statistics.core(), aliases, figures);
+        examples,
+        positions,
+        classes,
+        model.elements(),
+        probes,
+        made,
+        statistics.core(),
+        model.aliases(),
+        figures);
   }
 
   private long[] coveredBy() {
     long[] counts = new long[nonFinite.length];
     for (int parameter = 0; parameter < covered.length; parameter++) {
       if (covered[parameter]) {
-        long elements = parameters.get(parameter).elements();
+        long elements = model.parameters().get(parameter).elements();
         counts[0] += elements;
-        counts[layers.layerOf(parameter) + 1] += elements;
+        counts[model.layers().layerOf(parameter) + 1] += elements;
       }
     }
     return counts;
@@ -164,6 +215,30 @@ final class Ledger {
     return gaps;
   }
 
+  /** Writes everything, model and settings too, for {@link #read}. */
+  void saveWhole(StateSheet sheet) {
+    model.save(sheet);
+    sheet.text("estimator", kind.label());
+    sheet.text("distribution", distribution.label());
+    save(sheet);
+  }
+
+  /** Reads what {@link #saveWhole} wrote. */
+  static Ledger read(StateReading reading) throws IOException {
+    String estimator = reading.text("estimator");
+    String drawn = reading.text("distribution");
+    Ledger ledger =
+        new Ledger(
+            ModelOutline.read(reading),
+            EstimatorKind.of(estimator)
+                .orElseThrow(() -> new IOException("there is no estimator " + estimator)),
+            Distribution.of(drawn)
+                .orElseThrow(() -> new IOException("there is no distribution " + drawn)));
+    ledger.restore(reading);
+    return ledger;
+  }
+
+  /** Writes the counts, for {@link #restore}. */
   void save(StateSheet sheet) {
     long[] flags = new long[covered.length];
     Arrays.setAll(flags, i -> covered[i] ? 1 : 0);

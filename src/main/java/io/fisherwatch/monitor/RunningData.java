@@ -8,6 +8,7 @@ import io.fisherwatch.estimate.SpectrumMoments;
 import io.fisherwatch.snapshot.CoreFigures;
 import io.fisherwatch.snapshot.Uncertain;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
@@ -33,10 +34,19 @@ final class RunningData implements Statistics {
     this.spectra = Figured.spectra(slots);
   }
 
-  /** Adds a batch that was drawn at a step. */
-  void add(BatchEstimator.Result result, long step) {
+  /**
+   * Adds a batch that was drawn at a step.
+   *
+   * @param age the factor of ageings before which it would have come; of 0 nothing is left of it
+   */
+  void add(BatchEstimator.Result result, long step, double age) {
+    probes = result.plan().probes();
+    random = result.tally().variance(Quantity.FISHER, 0) != 0;
+    if (age == 0) {
+      return;
+    }
     BatchTally tally = result.tally();
-    double weight = result.examples();
+    double weight = age * result.examples();
     for (Quantity quantity : tally.estimated()) {
       NestedMoments[] moments = traces.computeIfAbsent(quantity, any -> Figured.nested(slots));
       for (int slot = 0; slot < slots; slot++) {
@@ -54,16 +64,21 @@ final class RunningData implements Statistics {
       }
     }
     steps.add((double) step, weight);
-    probes = result.plan().probes();
-    random = tally.variance(Quantity.FISHER, 0) != 0;
   }
 
-  /** Adds plain whole-batch probes, for their variation and the spectrum only. */
-  void addPlainProbes(BatchEstimator.Result result) {
+  /**
+   * Adds plain whole-batch probes, for their variation and the spectrum only.
+   *
+   * @param age as of {@link #add}
+   */
+  void addPlainProbes(BatchEstimator.Result result, double age) {
+    if (age == 0) {
+      return;
+    }
     BatchTally tally = result.tally();
     for (int slot = 0; slot < slots; slot++) {
       if (tally.nonFinite(slot) == 0 && tally.gram(slot).isPresent()) {
-        spectra[slot].add(GramStatistics.of(tally.gram(slot).get()));
+        spectra[slot].addAged(age, GramStatistics.of(tally.gram(slot).get()));
       }
     }
     for (Quantity quantity : tally.estimated()) {
@@ -78,7 +93,7 @@ final class RunningData implements Statistics {
           for (int probe = 0; probe < values.length; probe++) {
             values[probe] /= tally.positions();
           }
-          variation[slot].addBatch(values);
+          variation[slot].addAged(age, values);
         }
       }
     }
@@ -107,6 +122,43 @@ final class RunningData implements Statistics {
     for (DecayedMoments one : moments) {
       one.age(factor);
     }
+  }
+
+  /** Takes in other batches, aged to the same moment; they are taken for the later ones. */
+  void merge(RunningData other) {
+    other.traces.forEach(
+        (quantity, moments) -> {
+          NestedMoments[] into = traces.computeIfAbsent(quantity, any -> Figured.nested(slots));
+          for (int slot = 0; slot < slots; slot++) {
+            into[slot].merge(moments[slot]);
+          }
+        });
+    other.variations.forEach(
+        (quantity, variation) -> {
+          ProbeVariation[] into =
+              variations.computeIfAbsent(quantity, any -> Figured.variations(slots));
+          for (int slot = 0; slot < slots; slot++) {
+            into[slot].merge(variation[slot]);
+          }
+        });
+    for (int slot = 0; slot < slots; slot++) {
+      spectra[slot].merge(other.spectra[slot]);
+    }
+    for (int figure = 0; figure < core.length; figure++) {
+      core[figure].merge(other.core[figure]);
+    }
+    steps.merge(other.steps);
+    if (other.weight() > 0) {
+      probes = other.probes;
+      random = other.random;
+    }
+  }
+
+  /** The same, to go its own way. */
+  RunningData copy() {
+    RunningData copy = new RunningData(slots);
+    copy.merge(this);
+    return copy;
   }
 
   /** The weight of everything so far, in examples. */
@@ -173,36 +225,55 @@ final class RunningData implements Statistics {
   }
 
   void save(StateSheet sheet) {
-    for (Map.Entry<Quantity, NestedMoments[]> entry : traces.entrySet()) {
-      sheet.accumulators("trace/" + entry.getKey(), entry.getValue());
-    }
-    for (Map.Entry<Quantity, ProbeVariation[]> entry : variations.entrySet()) {
-      sheet.accumulators("variation/" + entry.getKey(), entry.getValue());
-    }
+    saveCommon(sheet);
+    saveLayers(sheet, 0, slots);
+  }
+
+  /** Writes what is not of one layer. */
+  void saveCommon(StateSheet sheet) {
     sheet.accumulators("core", core);
     sheet.accumulators("steps", steps);
-    sheet.accumulators("spectra", spectra);
     sheet.longs("latest-probes", probes, random ? 1 : 0);
   }
 
+  /** Writes some layers, a row each. */
+  void saveLayers(StateSheet sheet, int from, int to) {
+    traces.forEach(
+        (quantity, moments) ->
+            sheet.accumulators("trace/" + quantity, Arrays.copyOfRange(moments, from, to)));
+    variations.forEach(
+        (quantity, variation) ->
+            sheet.accumulators("variation/" + quantity, Arrays.copyOfRange(variation, from, to)));
+    sheet.accumulators("spectra", Arrays.copyOfRange(spectra, from, to));
+  }
+
   void restore(StateReading reading) throws IOException {
-    for (Quantity quantity : Quantity.values()) {
-      if (reading.has("trace/" + quantity)) {
-        NestedMoments[] moments = Figured.nested(slots);
-        reading.accumulators("trace/" + quantity, moments);
-        traces.put(quantity, moments);
-      }
-      if (reading.has("variation/" + quantity)) {
-        ProbeVariation[] variation = Figured.variations(slots);
-        reading.accumulators("variation/" + quantity, variation);
-        variations.put(quantity, variation);
-      }
-    }
+    restoreCommon(reading);
+    restoreLayers(reading, 0, slots);
+  }
+
+  /** Reads what {@link #saveCommon} wrote. */
+  void restoreCommon(StateReading reading) throws IOException {
     reading.accumulators("core", core);
     reading.accumulators("steps", steps);
-    reading.accumulators("spectra", spectra);
     long[] latest = reading.longs("latest-probes", 2);
     probes = (int) latest[0];
     random = latest[1] != 0;
+  }
+
+  /** Reads what {@link #saveLayers} wrote. */
+  void restoreLayers(StateReading reading, int from, int to) throws IOException {
+    for (Quantity quantity : Quantity.values()) {
+      if (reading.has("trace/" + quantity)) {
+        NestedMoments[] moments = traces.computeIfAbsent(quantity, any -> Figured.nested(slots));
+        reading.accumulators("trace/" + quantity, Arrays.copyOfRange(moments, from, to));
+      }
+      if (reading.has("variation/" + quantity)) {
+        ProbeVariation[] variation =
+            variations.computeIfAbsent(quantity, any -> Figured.variations(slots));
+        reading.accumulators("variation/" + quantity, Arrays.copyOfRange(variation, from, to));
+      }
+    }
+    reading.accumulators("spectra", Arrays.copyOfRange(spectra, from, to));
   }
 }

@@ -130,10 +130,10 @@ final class RunningDiagonal implements AutoCloseable {
     file.addBorrowed(SCATTER, scatter);
   }
 
-  void restore(StateReading reading) throws IOException {
+  void restore(StateReading reading, SafetensorsReader file) throws IOException {
     reading.accumulators("diagonal-weights", batches);
-    restore(reading.file(), MEAN, mean);
-    restore(reading.file(), SCATTER, scatter);
+    restore(file, MEAN, mean);
+    restore(file, SCATTER, scatter);
   }
 
   private void restore(SafetensorsReader file, String group, DiagonalArray into)

@@ -1,8 +1,6 @@
 package io.fisherwatch.monitor;
 
 import io.fisherwatch.estimate.DecayedMoments;
-import io.fisherwatch.runtime.Model;
-import io.fisherwatch.runtime.Parameter;
 import io.fisherwatch.safetensors.Dtype;
 import io.fisherwatch.safetensors.SafetensorsReader;
 import io.fisherwatch.safetensors.SafetensorsWriter;
@@ -15,7 +13,6 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,37 +54,6 @@ public final class SavedMonitor implements AutoCloseable {
   /** Whether a file holds a monitor's state. */
   public static boolean isIn(SafetensorsReader file) {
     return file.find(PREFIX + "model").isPresent();
-  }
-
-  /** What has to be the same for a state to be taken up: parameters and layers, a line each. */
-  static String outline(Model model, LayerMap layers) {
-    StringBuilder text = new StringBuilder();
-    List<Parameter> parameters = model.parameters();
-    for (int i = 0; i < parameters.size(); i++) {
-      Parameter parameter = parameters.get(i);
-      text.append(parameter.name())
-          .append(' ')
-          .append(parameter.shape())
-          .append(parameter.trainable() ? " of layer " : " frozen, of layer ")
-          .append(layers.layers().get(layers.layerOf(i)))
-          .append('\n');
-    }
-    return text.toString();
-  }
-
-  static Optional<String> difference(String saved, String current) {
-    if (saved.equals(current)) {
-      return Optional.empty();
-    }
-    List<String> before = saved.lines().toList();
-    List<String> now = current.lines().toList();
-    for (int i = 0; i < Math.min(before.size(), now.size()); i++) {
-      if (!before.get(i).equals(now.get(i))) {
-        return Optional.of("it has " + before.get(i) + ", the model has " + now.get(i));
-      }
-    }
-    return Optional.of(
-        "it has " + before.size() + " parameters, the model has " + now.size() + " of them");
   }
 
   /**

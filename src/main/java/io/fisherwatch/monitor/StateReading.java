@@ -7,24 +7,51 @@ import io.fisherwatch.safetensors.SafetensorsReader;
 import java.io.IOException;
 import java.nio.DoubleBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
 
 /** Reads what a {@link StateSheet} holds. A tensor of another type or shape is an IOException. */
 final class StateReading {
 
-  private final SafetensorsReader file;
+  private final Tensors source;
   private final String prefix;
 
-  StateReading(SafetensorsReader file, String prefix) {
-    this.file = file;
+  /** Where tensors come from; one that is not there is an IOException. */
+  @FunctionalInterface
+  private interface Tensors {
+    HostTensor read(String name) throws IOException;
+  }
+
+  private final Predicate<String> present;
+
+  private StateReading(Predicate<String> present, Tensors source, String prefix) {
+    this.present = present;
+    this.source = source;
     this.prefix = prefix;
   }
 
-  SafetensorsReader file() {
-    return file;
+  StateReading(SafetensorsReader file, String prefix) {
+    this(name -> file.find(name).isPresent(), file::read, prefix);
+  }
+
+  /** Reads what lies in memory. */
+  StateReading(Map<String, HostTensor> tensors) {
+    this(
+        tensors::containsKey,
+        name -> {
+          HostTensor tensor = tensors.get(name);
+          if (tensor == null) {
+            throw new IOException("there is no tensor " + name);
+          }
+          return tensor;
+        },
+        "");
   }
 
   boolean has(String name) {
-    return file.find(prefix + name).isPresent();
+    return present.test(prefix + name);
   }
 
   void accumulators(String name, Accumulator... rows) throws IOException {
@@ -54,8 +81,23 @@ final class StateReading {
     return StandardCharsets.UTF_8.decode(tensor.data()).toString();
   }
 
+  /** A list of texts, each ended by a zero byte. */
+  List<String> texts(String name) throws IOException {
+    String all = text(name);
+    if (!all.isEmpty() && all.charAt(all.length() - 1) != StateSheet.END) {
+      throw new IOException(prefix + name + " does not end as a list of texts does");
+    }
+    List<String> texts = new ArrayList<>();
+    for (int from = 0; from < all.length(); ) {
+      int end = all.indexOf(StateSheet.END, from);
+      texts.add(all.substring(from, end));
+      from = end + 1;
+    }
+    return texts;
+  }
+
   private HostTensor tensor(String name, Dtype dtype, long elements) throws IOException {
-    HostTensor tensor = file.read(prefix + name);
+    HostTensor tensor = source.read(prefix + name);
     if (tensor.dtype() != dtype || (elements >= 0 && tensor.elements() != elements)) {
       throw new IOException(prefix + name + " is " + tensor + ", not " + elements + " of " + dtype);
     }

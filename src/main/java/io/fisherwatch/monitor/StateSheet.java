@@ -8,14 +8,19 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.DoubleBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** What is small of a state, as named tensors: F64 for numbers, I64 for counts, U8 for text. */
 final class StateSheet {
 
+  /** Ends a text of a list. */
+  static final char END = '\0';
+
   private final String prefix;
-  private final List<TensorSource> tensors = new ArrayList<>();
+  private final Map<String, HostTensor> tensors = new LinkedHashMap<>();
 
   /**
    * @param prefix of every name
@@ -52,12 +57,35 @@ final class StateSheet {
     add(name, Dtype.U8, ByteBuffer.wrap(utf8), utf8.length);
   }
 
+  /**
+   * Writes a list of texts, each ended by a zero byte.
+   *
+   * @throws IllegalArgumentException if one has a zero byte in it
+   */
+  void texts(String name, List<String> texts) {
+    StringBuilder all = new StringBuilder();
+    for (String text : texts) {
+      if (text.indexOf(END) >= 0) {
+        throw new IllegalArgumentException("a name of " + name + " has a zero byte in it");
+      }
+      all.append(text).append(END);
+    }
+    text(name, all.toString());
+  }
+
   List<TensorSource> tensors() {
-    return tensors;
+    return tensors.entrySet().stream()
+        .map(tensor -> TensorSource.of(tensor.getKey(), tensor.getValue()))
+        .toList();
+  }
+
+  /** The same by name, in the order of writing. */
+  Map<String, HostTensor> byName() {
+    return Collections.unmodifiableMap(tensors);
   }
 
   private void add(String name, Dtype dtype, ByteBuffer data, long... shape) {
-    tensors.add(TensorSource.of(prefix + name, HostTensor.of(dtype, shape, data)));
+    tensors.put(prefix + name, HostTensor.of(dtype, shape, data));
   }
 
   private static ByteBuffer bytes(int count) {
