@@ -41,9 +41,9 @@ final class ShareFaults {
     return Optional.ofNullable(latestMerge);
   }
 
-  /** The cause is what stands before the first colon, or before what a message quotes. */
+  /** The cause is the reason without what it quotes and counts. */
   private void say(String what, String where, String reason) {
-    String cause = what + reason.replaceFirst("[:\"'].*", "").replaceAll("\\d+", "#");
+    String cause = what + reason.replaceAll("\"[^\"]*\"?", "\"").replaceAll("\\d+", "#");
     if (said.size() < MOST_CAUSES && said.add(cause)) {
       LOG.warn("{} ({}): {}; said once of this cause", what, shown(where), shown(reason));
     }

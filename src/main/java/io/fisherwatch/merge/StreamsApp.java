@@ -77,6 +77,8 @@ final class StreamsApp implements AutoCloseable {
     properties.put(StreamsConfig.APPLICATION_ID_CONFIG, config.merging().applicationId());
     properties.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
     properties.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 1);
+    // what Kafka 5 does; until then it asks for it at every start
+    properties.putIfAbsent("processing.exception.handler.global.enabled", true);
     return properties;
   }
 

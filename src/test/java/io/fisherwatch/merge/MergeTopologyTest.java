@@ -252,7 +252,7 @@ class MergeTopologyTest {
   void record_thatIsMalformed_isCountedAndSkipped() {
     List<ShareRecord> good = TestShares.of("run", 0, "a").records(Shares.of(3));
     byte[] value = good.get(0).value();
-    shares.pipeInput(null, value);
+    shares.pipeInput((byte[]) null, value);
     for (String key : List.of("", "run", "run/x/_total", "run/0/_total/more", "run/1/\u0000")) {
       shares.pipeInput(key.getBytes(StandardCharsets.UTF_8), new byte[] {1, 2, 3});
     }
@@ -300,9 +300,9 @@ class MergeTopologyTest {
     publish(TestShares.of("run", 0, "a"), 3);
     publish(TestShares.of("run", 1, "b"), 5);
     assertThat(trace("run")).isEqualTo(4);
-    shares.pipeInput("run/1/".getBytes(StandardCharsets.UTF_8), null);
+    shares.pipeInput("run/1/".getBytes(StandardCharsets.UTF_8), (byte[]) null);
     assertThat(trace("run")).isEqualTo(3);
-    shares.pipeInput("run/0/".getBytes(StandardCharsets.UTF_8), null);
+    shares.pipeInput("run/0/".getBytes(StandardCharsets.UTF_8), (byte[]) null);
     assertThat(run("run")).isEmpty();
   }
 }

@@ -31,6 +31,7 @@ final class ProcessorWithStore implements AutoCloseable {
                 Serdes.ByteArray())
             .withLoggingDisabled()
             .build();
+    context.setCurrentSystemTimeMs(0);
     store.init(context.getStateStoreContext(), store);
     content.forEach(store::put);
     processor = new ShareProcessor(merged, metrics, new ShareFaults(), config);
