@@ -122,10 +122,11 @@ final class Ledger {
 
   /** The layers, the whole model not among them, with non-finite gradients. */
   List<String> nonFiniteLayers() {
+    List<String> slots = model.slotNames();
     List<String> names = new ArrayList<>();
     for (int slot = 1; slot < nonFinite.length; slot++) {
       if (nonFinite[slot] > 0) {
-        names.add(model.slotNames().get(slot));
+        names.add(slots.get(slot));
       }
     }
     return names;
@@ -262,9 +263,20 @@ final class Ledger {
     examples = counts[0];
     positions = counts[1];
     probes = counts[2];
+    long[] made = reading.longs("plan", 4);
+    for (long value : new long[] {counts[3], made[0], made[1], made[2], made[3]}) {
+      if (value < 0 || value > Integer.MAX_VALUE) {
+        throw new IOException("the counts or the plan have " + value + " in them");
+      }
+    }
     classes = (int) counts[3];
-    int[] made = Arrays.stream(reading.longs("plan", 4)).mapToInt(Math::toIntExact).toArray();
-    plan = new Plan(made[0], made[1], made[2], made[3], reading.text("plan-reason"));
+    plan =
+        new Plan(
+            (int) made[0],
+            (int) made[1],
+            (int) made[2],
+            (int) made[3],
+            reading.text("plan-reason"));
     if (reading.has("plan-tapped")) { // a state of an earlier version has none
       plan = plan.via(reading.longs("plan-tapped", 1)[0] != 0);
       pathReason = reading.text("path-reason");

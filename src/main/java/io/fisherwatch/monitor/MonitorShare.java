@@ -143,6 +143,11 @@ public final class MonitorShare {
     return ledger.difference(other.ledger);
   }
 
+  /** Whether there is no batch in it. */
+  public boolean isFresh() {
+    return ledger.isEmpty();
+  }
+
   /** The figures; without those of the diagonal. */
   public Figures figures() {
     return ledger.figures(data, List.of());
