@@ -2,6 +2,7 @@ package io.fisherwatch.merge;
 
 import io.fisherwatch.share.Part;
 import io.fisherwatch.share.RunParts;
+import io.fisherwatch.share.ShareCodec;
 import io.fisherwatch.share.ShareException;
 import io.fisherwatch.share.ShareRecord;
 import io.fisherwatch.share.ShareStamp;
@@ -44,14 +45,19 @@ final class ShareStore {
   }
 
   /**
-   * Keeps a record.
+   * Keeps a record, unless a later one is in its place.
    *
    * @param completes whether its part's publication is complete by it
    */
-  void put(ShareRecord shared, long timestamp, boolean completes) {
+  void put(ShareRecord shared, long timestamp, boolean completes) throws ShareException {
     String part = partOf(shared.key());
     int place = 1 - complete.getOrDefault(part, 1);
-    store.put(shared.key() + PLACE + place, ValueAndTimestamp.make(shared.value(), timestamp));
+    String key = shared.key() + PLACE + place;
+    ValueAndTimestamp<byte[]> there = store.get(key);
+    if (there != null && ShareCodec.isOlder(shared, new ShareRecord(shared.key(), there.value()))) {
+      return; // of an owner that does not know yet that it was replaced
+    }
+    store.put(key, ValueAndTimestamp.make(shared.value(), timestamp));
     if (completes) {
       complete.put(part, place);
     }
