@@ -1,16 +1,13 @@
 package io.fisherwatch.merge;
 
-import io.fisherwatch.share.Part;
 import io.fisherwatch.share.RunParts;
 import io.fisherwatch.share.ShareCodec;
 import io.fisherwatch.share.ShareException;
 import io.fisherwatch.share.ShareRecord;
-import io.fisherwatch.share.ShareStamp;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -114,7 +111,7 @@ final class ShareStore {
       latest = Math.max(latest, stored.value.timestamp());
     }
     for (Map.Entry<String, List<List<ShareRecord>>> part : places.entrySet()) {
-      int first = placeOfComplete(run, part.getValue());
+      int first = isComplete(run, part.getValue().get(0)) ? 0 : 1;
       complete.put(part.getKey(), first);
       for (int place : new int[] {first, 1 - first}) {
         for (ShareRecord shared : part.getValue().get(place)) {
@@ -127,24 +124,13 @@ final class ShareStore {
     return new Restored(parts, latest);
   }
 
-  /** The place of the latest complete publication; of none 1, since the first one goes to 0. */
-  private static int placeOfComplete(String run, List<List<ShareRecord>> places)
-      throws ShareException {
-    Optional<ShareStamp> zero = stamp(run, places.get(0));
-    Optional<ShareStamp> one = stamp(run, places.get(1));
-    if (zero.isPresent() && one.isPresent()) {
-      return zero.get().newerThan(one.get()) ? 0 : 1;
-    }
-    return zero.isPresent() ? 0 : 1;
-  }
-
-  private static Optional<ShareStamp> stamp(String run, List<ShareRecord> records)
-      throws ShareException {
+  /** Whether some records are a complete publication, which a later incomplete one must not hide. */
+  private static boolean isComplete(String run, List<ShareRecord> records) throws ShareException {
     RunParts alone = new RunParts(run);
     for (ShareRecord shared : records) {
       alone.add(shared);
     }
-    return alone.parts().stream().map(Part::stamp).findFirst();
+    return !alone.parts().isEmpty();
   }
 
   /** A run's records, the headers of parts last. */

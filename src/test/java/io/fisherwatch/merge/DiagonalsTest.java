@@ -96,6 +96,9 @@ class DiagonalsTest {
     publish(first, 3, second, 3);
     assertThat(figure().orElseThrow().quantiles()).containsKey(0.5);
     assertThat(merged.isRepainted("run")).isFalse();
+    Files.delete(first);
+    diagonals.look();
+    assertThat(diagonals.warning()).as("files that have been merged are not read again").isEmpty();
     try (Stream<Path> files = Files.list(out)) {
       assertThat(files).containsExactly(out.resolve("run.safetensors"));
     }
