@@ -51,15 +51,13 @@ public final class Merge implements AutoCloseable {
       diagonals =
           Optional.of(
               Diagonals.in(
-                  config.merging().diagonals().get(),
-                  roots,
-                  merged,
-                  DiagonalMerge.CHUNK_ENTRIES));
+                  config.merging().diagonals().get(), roots, merged, DiagonalMerge.CHUNK_ENTRIES));
       diagonals.get().every(config.merging().diagonalInterval().toMillis());
     } else {
       diagonals = Optional.empty();
     }
-    DiagonalSource source = (run, out) -> diagonals.isPresent() && diagonals.get().writeTo(run, out);
+    DiagonalSource source =
+        (run, out) -> diagonals.isPresent() && diagonals.get().writeTo(run, out);
     web =
         WebServer.start(
             config.web(), board, source, metrics.handler(), readiness(), metrics::activity);

@@ -7,7 +7,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What is wrong with shares: each cause is logged once, however many records have it. Any thread. */
+/**
+ * What is wrong with shares: each cause is logged once, however many records have it. Any thread.
+ */
 final class ShareFaults {
 
   private static final Logger LOG = LoggerFactory.getLogger(ShareFaults.class);

@@ -73,8 +73,7 @@ final class ShareStore {
    * @return the keys of its records
    */
   List<String> removeRun(String run) {
-    List<String> keys =
-        records(run).stream().map(stored -> keyOf(stored.key)).distinct().toList();
+    List<String> keys = records(run).stream().map(stored -> keyOf(stored.key)).distinct().toList();
     keys.forEach(this::remove);
     complete.keySet().removeIf(part -> part.startsWith(run + "/"));
     return keys;
@@ -124,7 +123,9 @@ final class ShareStore {
     return new Restored(parts, latest);
   }
 
-  /** Whether some records are a complete publication, which a later incomplete one must not hide. */
+  /**
+   * Whether some records are a complete publication, which a later incomplete one must not hide.
+   */
   private static boolean isComplete(String run, List<ShareRecord> records) throws ShareException {
     RunParts alone = new RunParts(run);
     for (ShareRecord shared : records) {

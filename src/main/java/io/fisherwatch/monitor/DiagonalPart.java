@@ -105,7 +105,12 @@ public final class DiagonalPart {
         TensorInfo tensor = tensor(group, parameter);
         if (tensor.dtype() != Dtype.F32 || !tensor.shape().equals(parameter.shape())) {
           throw new IOException(
-              tensor.name() + " is " + tensor.dtype() + " " + tensor.shape() + ", not F32 "
+              tensor.name()
+                  + " is "
+                  + tensor.dtype()
+                  + " "
+                  + tensor.shape()
+                  + ", not F32 "
                   + parameter.shape());
         }
       }

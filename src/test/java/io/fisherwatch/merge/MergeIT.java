@@ -13,10 +13,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
@@ -88,7 +88,8 @@ class MergeIT {
             new ByteArraySerializer())) {
       for (ShareRecord shared : records) {
         // all records of a run in one partition
-        int partition = Math.floorMod(shared.key().split("/")[0].hashCode(), 2);
+        String run = shared.key().substring(0, Math.max(0, shared.key().indexOf('/')));
+        int partition = Math.floorMod(run.hashCode(), 2);
         byte[] key = shared.key().getBytes(StandardCharsets.UTF_8);
         producer.send(new ProducerRecord<>(shares, partition, key, shared.value())).get();
       }
@@ -103,11 +104,7 @@ class MergeIT {
   private Map<String, JsonNode> published() throws Exception {
     Map<String, JsonNode> latest = new HashMap<>();
     Map<String, Object> properties =
-        Map.of(
-            "bootstrap.servers",
-            broker.bootstrapServers(),
-            "isolation.level",
-            "read_committed");
+        Map.of("bootstrap.servers", broker.bootstrapServers(), "isolation.level", "read_committed");
     try (KafkaConsumer<String, String> consumer =
         new KafkaConsumer<>(properties, new StringDeserializer(), new StringDeserializer())) {
       List<TopicPartition> partitions =
@@ -139,8 +136,7 @@ class MergeIT {
       JsonNode before = merge.awaitTrace("run", 4);
       merge.awaitTrace("other", 7);
       String metrics =
-          merge.await(
-              "/metrics", answer -> answer.body().contains("outcome=\"malformed\"} 1.0"));
+          merge.await("/metrics", answer -> answer.body().contains("outcome=\"malformed\"} 1.0"));
       assertThat(metrics)
           .contains("fisherwatch_merged_agents 2.0")
           .contains("fisher_trace{estimate=\"fisher\",layer=\"_total\",run=\"run\"} 4.0")
@@ -153,8 +149,7 @@ class MergeIT {
       publish(TestShares.of("run", 1, "c").at(2, 0), 14);
       assertThat(merge.awaitTrace("run", 5).path("examples").asInt()).isEqualTo(32);
       assertThat(merge.terminate()).isIn(0, 143);
-      assertThat(published().get("run").at("/layers/0/trace/fisher/value").asDouble())
-          .isEqualTo(5);
+      assertThat(published().get("run").at("/layers/0/trace/fisher/value").asDouble()).isEqualTo(5);
       assertThat(merge.log()).doesNotContain("rocksdb", "NoClassDefFoundError", " ERROR ");
     }
   }
@@ -197,6 +192,34 @@ class MergeIT {
       publish(TestShares.of("run", 0, "a"), 3);
       merge.awaitReady();
       merge.awaitTrace("run", 3);
+    }
+  }
+
+  @Test
+  void topic_thatIsDeletedMeanwhile_isWaitedForAgain() throws Exception {
+    makeTopic(2);
+    publish(TestShares.of("run", 0, "a"), 3);
+    try (MergeProcess merge = new MergeProcess(folder, yaml(""))) {
+      merge.start();
+      merge.awaitTrace("run", 3);
+      try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+        admin.deleteTopics(List.of(shares)).all().get();
+      }
+      merge.await("/readyz", answer -> answer.statusCode() == 503);
+      makeTopic(2);
+      publish(TestShares.of("run", 0, "a").at(1, 1), 5);
+      merge.awaitTrace("run", 5);
+      merge.awaitReady();
+    }
+  }
+
+  @Test
+  void broker_thatIsAway_isSaid() throws Exception {
+    String away = yaml("").replace(broker.bootstrapServers(), "127.0.0.1:1");
+    try (MergeProcess merge = new MergeProcess(folder, away)) {
+      merge.start();
+      merge.await("/readyz", answer -> answer.body().contains("no answer from Kafka at 127.0.0.1"));
+      assertThat(merge.terminate()).isIn(0, 143);
     }
   }
 

@@ -105,8 +105,7 @@ final class MergeProcess implements AutoCloseable {
     String json =
         await(
             "/api/runs/" + run,
-            answer ->
-                answer.statusCode() == 200 && Math.abs(trace(answer.body()) - trace) < 1e-9);
+            answer -> answer.statusCode() == 200 && Math.abs(trace(answer.body()) - trace) < 1e-9);
     return new ObjectMapper().readTree(json);
   }
 

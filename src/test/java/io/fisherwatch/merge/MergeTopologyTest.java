@@ -90,8 +90,7 @@ class MergeTopologyTest {
 
   private void send(List<ShareRecord> records) {
     records.forEach(
-        shared ->
-            shares.pipeInput(shared.key().getBytes(StandardCharsets.UTF_8), shared.value()));
+        shared -> shares.pipeInput(shared.key().getBytes(StandardCharsets.UTF_8), shared.value()));
   }
 
   private void publish(TestShares part, double... traces) {
@@ -160,7 +159,8 @@ class MergeTopologyTest {
     KeyValue<String, byte[]> record = runs.readKeyValue();
     assertThat(record.key).isEqualTo("run");
     JsonNode json = new ObjectMapper().readTree(record.value);
-    assertThat(json).isEqualTo(new ObjectMapper().readTree(FiguresJson.of(shown(board)).toString()));
+    assertThat(json)
+        .isEqualTo(new ObjectMapper().readTree(FiguresJson.of(shown(board)).toString()));
     assertThat(json.at("/layers/0/trace/fisher/value").asDouble()).isEqualTo(2);
     aSecondLater();
     assertThat(runs.isEmpty()).as("nothing new, nothing said").isTrue();
@@ -287,9 +287,12 @@ class MergeTopologyTest {
     driver.advanceWallClockTime(Duration.ofMinutes(2));
     assertThat(board.runs()).containsOnlyKeys("other");
     assertThat(merged.agents()).isEqualTo(1);
-    assertThat(keys(back)).containsExactlyInAnyOrder("run/0/", "run/0/_total", "run/0/body", "run/0/head");
+    assertThat(keys(back))
+        .containsExactlyInAnyOrder("run/0/", "run/0/_total", "run/0/body", "run/0/head");
     List<KeyValue<String, byte[]>> last = runs.readKeyValuesToList();
-    assertThat(last).singleElement().matches(record -> record.key.equals("run") && record.value == null);
+    assertThat(last)
+        .singleElement()
+        .matches(record -> record.key.equals("run") && record.value == null);
     try (ProcessorWithStore again = restarted()) {
       assertThat(again.board().runs()).containsOnlyKeys("other");
     }

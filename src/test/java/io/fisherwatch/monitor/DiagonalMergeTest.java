@@ -112,8 +112,7 @@ class DiagonalMergeTest {
   @Test
   void figures_ofChunks_areThoseOfTheWhole() throws Exception {
     List<Path> files =
-        List.of(
-            file("a", new StateFile().batches(5, 5)), file("b", new StateFile().batches(6, 6)));
+        List.of(file("a", new StateFile().batches(5, 5)), file("b", new StateFile().batches(6, 6)));
     Map<String, DiagonalFigure> cut = merge(3, files, 1, 0.5).figures();
     assertThat(cut).isEqualTo(merge(1000, files, 1, 0.5).figures());
     assertThat(cut.keySet()).containsExactlyInAnyOrder("body", "head", LayerFigures.TOTAL);

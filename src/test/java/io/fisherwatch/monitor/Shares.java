@@ -39,8 +39,7 @@ public final class Shares {
         List.of(
             new Parameter(layers.get(0) + ".weight", Shape.of(7, 5), true),
             new Parameter(layers.get(1) + ".bias", Shape.of(14), true));
-    ModelOutline model =
-        new ModelOutline(parameters, Map.of(), LayerMap.of(parameters, List.of()));
+    ModelOutline model = new ModelOutline(parameters, Map.of(), LayerMap.of(parameters, List.of()));
     try {
       Map<String, Map<String, HostTensor>> byLayer = new LinkedHashMap<>();
       for (int slot = 0; slot < PORTIONS.length; slot++) {

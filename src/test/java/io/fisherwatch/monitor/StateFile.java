@@ -108,8 +108,7 @@ public final class StateFile {
       String group = column == 2 ? RunningDiagonal.MEAN : RunningDiagonal.SCATTER;
       for (String name : NAMES) {
         int size = (int) Arrays.stream(SHAPES.get(name)).reduce(1, (a, b) -> a * b);
-        ByteBuffer data =
-            ByteBuffer.allocate(size * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer data = ByteBuffer.allocate(size * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         for (int i = 0; i < size; i++) {
           data.putFloat((float) saved(entries[entry++])[column]);
         }
