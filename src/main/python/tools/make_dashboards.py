@@ -481,6 +481,23 @@ def agent():
             "cps",
         ),
         number("Partitions", "Input partitions owned.", f"sum(fisherwatch_partition_owned{{{here}}})", "none"),
+        number(
+            "Agents merged",
+            "Whose parts are in the runs that the merge shows now.",
+            f"max(fisherwatch_merged_agents{{{here}}}) or vector(0)",
+            "none",
+        ),
+        lines(
+            "Shares by outcome",
+            "Records of parts that the merge reads, in each second.",
+            [
+                query(
+                    f"sum by (outcome) (rate(fisherwatch_shares_total{{{here}}}[$__rate_interval])) or vector(0)",
+                    "{{outcome}}",
+                )
+            ],
+            unit="cps",
+        ),
         lines(
             "Age of events",
             "From the publication of the latest event to its end.",

@@ -41,9 +41,11 @@ class ArchitectureTest {
           Map.entry("share", Set.of("snapshot", "monitor", "safetensors")),
           Map.entry("event", Set.of("safetensors")),
           Map.entry("djl", Set.of("runtime", "safetensors")),
+          Map.entry("files", Set.of("event")),
           Map.entry("kafka", Set.of("event")),
           Map.entry("prometheus", Set.of("snapshot")),
           Map.entry("web", Set.of("snapshot")),
+          Map.entry("config", Set.of("kafka", "web")),
           Map.entry(
               "agent",
               Set.of(
@@ -56,7 +58,22 @@ class ArchitectureTest {
                   "share",
                   "safetensors",
                   "event",
+                  "files",
+                  "config",
                   "djl",
+                  "kafka",
+                  "prometheus",
+                  "web")),
+          Map.entry(
+              "merge",
+              Set.of(
+                  "share",
+                  "snapshot",
+                  "estimate",
+                  "monitor",
+                  "safetensors",
+                  "files",
+                  "config",
                   "kafka",
                   "prometheus",
                   "web")),
@@ -85,9 +102,11 @@ class ArchitectureTest {
               Set.of(
                   "agent",
                   "bench",
+                  "config",
                   "demo",
                   "djl",
                   "likelihood",
+                  "merge",
                   "monitor",
                   "runtime",
                   "safetensors",
@@ -138,6 +157,7 @@ class ArchitectureTest {
     rules.add(only("djl", "djl", "the engine", "ai.djl.."));
     // a bare consumer is what the benchmarks compare with
     rules.add(only("kafka", "bench", "Kafka's clients", "org.apache.kafka.clients.."));
+    rules.add(only("merge", "merge", "Kafka Streams", "org.apache.kafka.streams.."));
     rules.add(only("demo", "demo", "a broker", "kafka..", "org.apache.kafka.server.."));
     rules.add(only("prometheus", "prometheus", "Micrometer", "io.micrometer..", "io.prometheus.."));
     rules.add(only("cli", "cli", "Logback", "ch.qos.logback.."));

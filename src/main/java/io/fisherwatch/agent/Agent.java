@@ -6,6 +6,7 @@ import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventDecoder;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
+import io.fisherwatch.files.FileRoots;
 import io.fisherwatch.kafka.KafkaEventSource;
 import io.fisherwatch.prometheus.AgentMetrics;
 import io.fisherwatch.runtime.ModelException;

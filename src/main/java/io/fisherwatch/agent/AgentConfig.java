@@ -1,5 +1,6 @@
 package io.fisherwatch.agent;
 
+import io.fisherwatch.config.LoggingConfig;
 import io.fisherwatch.kafka.KafkaSettings;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.monitor.Budget;

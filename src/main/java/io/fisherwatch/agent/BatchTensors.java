@@ -4,6 +4,7 @@ import io.fisherwatch.event.BatchEvent;
 import io.fisherwatch.event.CheckpointEvent;
 import io.fisherwatch.event.FileReference;
 import io.fisherwatch.event.RejectedEventException;
+import io.fisherwatch.files.FileRoots;
 import io.fisherwatch.monitor.Batch;
 import io.fisherwatch.monitor.BatchInputs;
 import io.fisherwatch.runtime.Model;

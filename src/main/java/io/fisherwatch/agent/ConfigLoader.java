@@ -1,5 +1,9 @@
 package io.fisherwatch.agent;
 
+import io.fisherwatch.config.ConfigException;
+import io.fisherwatch.config.ConfigTree;
+import io.fisherwatch.config.LoggingConfig;
+import io.fisherwatch.config.WebSection;
 import io.fisherwatch.kafka.KafkaSettings;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.monitor.EstimatorKind;
@@ -7,8 +11,6 @@ import io.fisherwatch.monitor.EstimatorSettings;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.format.DateTimeParseException;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -204,17 +206,6 @@ public final class ConfigLoader {
   }
 
   private Duration duration(String key, Duration otherwise) {
-    String value = tree.text(key, otherwise.toSeconds() + "s");
-    try {
-      Duration duration = Duration.parse("PT" + value.toUpperCase(Locale.ROOT));
-      if (!duration.isNegative()) {
-        return duration;
-      }
-    } catch (DateTimeParseException e) {
-      tree.mistake(key, value, "a time such as 90s, 30m or 24h");
-      return otherwise;
-    }
-    tree.mistake(key, value, "a time such as 90s, 30m or 24h");
-    return otherwise;
+    return tree.duration(key, otherwise);
   }
 }

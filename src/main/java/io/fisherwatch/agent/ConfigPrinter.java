@@ -1,5 +1,7 @@
 package io.fisherwatch.agent;
 
+import io.fisherwatch.config.ConfigTree;
+import io.fisherwatch.config.WebSection;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;

@@ -1,10 +1,7 @@
 package io.fisherwatch.agent;
 
-import java.nio.file.InvalidPathException;
-import java.nio.file.Path;
-import java.util.ArrayList;
+import io.fisherwatch.config.ConfigTree;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -19,7 +16,7 @@ final class FilesSection {
 
   static FilesConfig read(ConfigTree tree) {
     return new FilesConfig(
-        roots(tree),
+        tree.folders("files.roots"),
         graphs(tree),
         trustedGraphs(tree),
         tree.number("files.maxGraphBytes", 8L << 30, 1, MOST),
@@ -28,24 +25,6 @@ final class FilesSection {
         new FilesConfig.ProbeLimits(
             (int) tree.number("files.probe.seconds", 60, 1, 86_400),
             tree.number("files.probe.memoryBytes", 4L << 30, 1L << 28, MOST)));
-  }
-
-  private static List<Path> roots(ConfigTree tree) {
-    List<Path> roots = new ArrayList<>();
-    for (String root : tree.list("files.roots")) {
-      try {
-        Path path = Path.of(root);
-        if (path.isAbsolute()) {
-          roots.add(path);
-          continue;
-        }
-      } catch (InvalidPathException e) {
-        tree.mistake("files.roots", root, "a path");
-        continue;
-      }
-      tree.mistake("files.roots", root, "an absolute path");
-    }
-    return roots;
   }
 
   private static FilesConfig.Graphs graphs(ConfigTree tree) {

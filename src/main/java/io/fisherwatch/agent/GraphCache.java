@@ -4,6 +4,7 @@ import io.fisherwatch.djl.GraphExaminer;
 import io.fisherwatch.event.FileReference;
 import io.fisherwatch.event.LogitsSelector;
 import io.fisherwatch.event.RejectedEventException;
+import io.fisherwatch.files.FileRoots;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.safetensors.Digests;
 import io.fisherwatch.safetensors.HostTensor;

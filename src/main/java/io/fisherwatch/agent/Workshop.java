@@ -2,6 +2,7 @@ package io.fisherwatch.agent;
 
 import io.fisherwatch.event.FileReference;
 import io.fisherwatch.event.RejectedEventException;
+import io.fisherwatch.files.FileRoots;
 import io.fisherwatch.monitor.EstimatorSettings;
 import io.fisherwatch.monitor.FisherMonitor;
 import io.fisherwatch.runtime.ModelLoader;

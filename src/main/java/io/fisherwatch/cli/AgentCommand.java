@@ -2,8 +2,9 @@ package io.fisherwatch.cli;
 
 import io.fisherwatch.agent.Agent;
 import io.fisherwatch.agent.AgentConfig;
-import io.fisherwatch.agent.ConfigException;
 import io.fisherwatch.agent.ConfigLoader;
+import io.fisherwatch.config.ConfigException;
+import io.fisherwatch.config.LoggingConfig;
 import io.fisherwatch.runtime.ModelException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -41,13 +42,23 @@ final class AgentCommand implements Callable<Integer> {
     // closed last: the JVM waits until the agent has let go of everything
     try (Interruption interruption =
             Interruption.onShutdown(() -> stop(started.get()), loaded.shutdownTimeout());
-        LevelWatch watch = LevelWatch.start(config, System.getenv(), loaded, logging);
+        LevelWatch watch =
+            LevelWatch.start(
+                config,
+                System.getenv(),
+                (file, environment) -> read(ConfigLoader.load(file, environment)),
+                read(loaded),
+                logging);
         Agent agent = Agent.start(loaded)) {
       started.set(agent);
       LOG.info("live page: {}://{}:{}/", loaded.web().scheme(), loaded.web().host(), agent.port());
       agent.run();
     }
     return 0;
+  }
+
+  private static LevelWatch.Loaded read(AgentConfig loaded) {
+    return new LevelWatch.Loaded(loaded.logging(), loaded.with(LoggingConfig.DEFAULT));
   }
 
   private static void stop(@Nullable Agent agent) {

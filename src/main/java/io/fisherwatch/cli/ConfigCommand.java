@@ -1,7 +1,7 @@
 package io.fisherwatch.cli;
 
-import io.fisherwatch.agent.ConfigException;
 import io.fisherwatch.agent.ConfigLoader;
+import io.fisherwatch.config.ConfigException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

@@ -1,8 +1,8 @@
 package io.fisherwatch.cli;
 
 import io.fisherwatch.agent.AgentConfig;
-import io.fisherwatch.agent.ConfigException;
 import io.fisherwatch.agent.ConfigLoader;
+import io.fisherwatch.config.ConfigException;
 import io.fisherwatch.demo.Demo;
 import io.fisherwatch.demo.Scenario;
 import io.fisherwatch.runtime.ModelException;

@@ -1,8 +1,7 @@
 package io.fisherwatch.cli;
 
-import io.fisherwatch.agent.AgentConfig;
-import io.fisherwatch.agent.ConfigException;
-import io.fisherwatch.agent.ConfigLoader;
+import io.fisherwatch.config.ConfigException;
+import io.fisherwatch.config.LoggingConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,23 +33,44 @@ final class LevelWatch implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
-  private AgentConfig inForce;
+  private final Loader loader;
+  private Loaded inForce;
   private byte[] seen;
 
+  /**
+   * A configuration as it was read.
+   *
+   * @param logging what holds as soon as it changes
+   * @param others what waits for a restart
+   */
+  record Loaded(LoggingConfig logging, Object others) {}
+
+  /** Reads a configuration. */
+  @FunctionalInterface
+  interface Loader {
+    Loaded load(Path file, Map<String, String> environment) throws ConfigException;
+  }
+
   private LevelWatch(
-      Path file, Map<String, String> environment, AgentConfig loaded, Logging logging)
+      Path file, Map<String, String> environment, Loader loader, Loaded loaded, Logging logging)
       throws IOException {
     this.file = file;
     this.environment = environment;
+    this.loader = loader;
     this.logging = logging;
     this.inForce = loaded;
     this.seen = Files.readAllBytes(file);
   }
 
+  /**
+   * Looks every few seconds.
+   *
+   * @param loaded what is in force
+   */
   static LevelWatch start(
-      Path file, Map<String, String> environment, AgentConfig loaded, Logging logging)
+      Path file, Map<String, String> environment, Loader loader, Loaded loaded, Logging logging)
       throws IOException {
-    LevelWatch watch = new LevelWatch(file, environment, loaded, logging);
+    LevelWatch watch = new LevelWatch(file, environment, loader, loaded, logging);
     var unused =
         watch.timer.scheduleWithFixedDelay(
             watch::look, EVERY_SECONDS, EVERY_SECONDS, TimeUnit.SECONDS);
@@ -62,7 +82,7 @@ final class LevelWatch implements AutoCloseable {
       byte[] now = Files.readAllBytes(file);
       if (!Arrays.equals(now, seen)) {
         seen = now;
-        changed(ConfigLoader.load(file, environment));
+        changed(loader.load(file, environment));
       }
     } catch (IOException e) {
       LOG.debug("{} cannot be read at the moment: {}", file, e.toString());
@@ -74,15 +94,16 @@ final class LevelWatch implements AutoCloseable {
     }
   }
 
-  private void changed(AgentConfig loaded) {
+  private void changed(Loaded loaded) {
     if (!loaded.logging().levels().equals(inForce.logging().levels())) {
       logging.levels(loaded.logging().levels());
       LOG.info("levels of logging are now {}", loaded.logging().levels());
     }
-    if (!loaded.with(inForce.logging()).equals(inForce)) {
+    if (!loaded.others().equals(inForce.others())
+        || loaded.logging().format() != inForce.logging().format()) {
       LOG.warn("{} has changed in more than logging.levels; the rest waits for a restart", file);
     }
-    inForce = inForce.with(loaded.logging());
+    inForce = new Loaded(loaded.logging(), inForce.others());
   }
 
   @Override

@@ -7,7 +7,7 @@ import ch.qos.logback.classic.encoder.JsonEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.Appender;
 import ch.qos.logback.core.OutputStreamAppender;
-import io.fisherwatch.agent.LoggingConfig;
+import io.fisherwatch.config.LoggingConfig;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;

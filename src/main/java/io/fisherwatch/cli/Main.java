@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       DemoCommand.class,
       AgentCommand.class,
+      MergeCommand.class,
       BrokerCommand.class,
       EstimateCommand.class,
       ConfigCommand.class,

@@ -47,6 +47,20 @@ public final class FloatHistogram {
     return new FloatHistogram(counts.clone());
   }
 
+  /** Counts a number. */
+  public void add(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (value == 0) {
+      counts[0]++;
+    } else if (bits < 0 || bits >>> 16 >= BINS) {
+      counts[BINS]++;
+      return;
+    } else {
+      counts[value < Float.MIN_NORMAL ? 1 : bits >>> 16]++;
+    }
+    total++;
+  }
+
   /** Adds another's counts. */
   public void merge(FloatHistogram other) {
     for (int bin = 0; bin <= BINS; bin++) {

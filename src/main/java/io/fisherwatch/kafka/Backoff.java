@@ -3,7 +3,7 @@ package io.fisherwatch.kafka;
 import java.util.concurrent.TimeUnit;
 
 /** Waits longer from failure to failure, within bounds: what tries again does not spin. */
-final class Backoff {
+public final class Backoff {
 
   private static final long FIRST_MILLIS = 500;
   private static final long LONGEST_MILLIS = 10_000;
@@ -11,19 +11,19 @@ final class Backoff {
   private long next = FIRST_MILLIS;
 
   /** Waits after a failure. */
-  void await() throws InterruptedException {
+  public void await() throws InterruptedException {
     TimeUnit.MILLISECONDS.sleep(advance());
   }
 
   /** How long to wait after one more failure, in milliseconds. */
-  long advance() {
+  public long advance() {
     long millis = next;
     next = Math.min(2 * next, LONGEST_MILLIS);
     return millis;
   }
 
   /** It works again. */
-  void reset() {
+  public void reset() {
     next = FIRST_MILLIS;
   }
 }

@@ -77,7 +77,7 @@ final class Clients {
   }
 
   private static Map<String, Object> reading(KafkaSettings settings) {
-    allowTokenEndpoints(settings);
+    allowTokenEndpoints(settings.properties());
     Map<String, Object> properties = new HashMap<>();
     properties.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCH_BYTES);
     properties.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCH_BYTES);
@@ -98,7 +98,7 @@ final class Clients {
 
   /** A producer that neither loses nor repeats nor reorders, as far as Kafka can. */
   static Producer<byte[], byte[]> producer(KafkaSettings settings, Map<String, Object> defaults) {
-    allowTokenEndpoints(settings);
+    allowTokenEndpoints(settings.properties());
     Map<String, Object> properties = new HashMap<>();
     properties.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, LARGEST_RECORD);
     properties.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 2L * LARGEST_RECORD);
@@ -116,7 +116,12 @@ final class Clients {
 
   /** A client that asks about topics. */
   static Admin admin(KafkaSettings settings) {
-    allowTokenEndpoints(settings);
+    return admin(settings.connection());
+  }
+
+  /** A client that asks about topics. */
+  static Admin admin(Connection settings) {
+    allowTokenEndpoints(settings.properties());
     Map<String, Object> properties = new HashMap<>();
     Set<String> own = AdminClientConfig.configNames();
     settings
@@ -135,13 +140,13 @@ final class Clients {
    * Kafka's clients ask no address for tokens that a property of the JVM does not name, lest
    * strangers configure them. Here who writes the configuration is who starts the JVM.
    */
-  private static void allowTokenEndpoints(KafkaSettings settings) {
+  static void allowTokenEndpoints(Map<String, String> properties) {
     if (System.getProperty(ALLOWED_URLS) != null) {
       return;
     }
     String urls =
         TOKEN_URLS.stream()
-            .map(settings.properties()::get)
+            .map(properties::get)
             .filter(Objects::nonNull)
             .distinct()
             .collect(Collectors.joining(","));

@@ -1,12 +1,9 @@
 package io.fisherwatch.kafka;
 
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 
 /**
@@ -25,22 +22,6 @@ public record KafkaSettings(
     String groupId,
     Map<String, String> properties) {
 
-  /** What delivery and order depend on, or has its own setting. */
-  private static final Set<String> OURS =
-      Set.of(
-          ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG,
-          ConsumerConfig.GROUP_ID_CONFIG,
-          ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG,
-          ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
-          ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-          ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG,
-          ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG,
-          ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,
-          ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
-          ProducerConfig.ACKS_CONFIG,
-          ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
-          ProducerConfig.TRANSACTIONAL_ID_CONFIG);
-
   /** Names that give a secret away, in properties that Kafka itself does not know. */
   private static final Pattern SECRET_NAME =
       Pattern.compile(
@@ -49,8 +30,7 @@ public record KafkaSettings(
 
   /** Copies the properties and checks that none undermines what the source promises. */
   public KafkaSettings {
-    properties = Map.copyOf(properties);
-    notBlank("bootstrapServers", bootstrapServers);
+    properties = new Connection(bootstrapServers, properties).properties();
     notBlank("topic", topic);
     notBlank("deadLetterTopic", deadLetterTopic);
     notBlank("groupId", groupId);
@@ -58,12 +38,11 @@ public record KafkaSettings(
       throw new IllegalArgumentException(
           "deadLetterTopic is " + topic + ", the topic of the events itself; it should be another");
     }
-    Set<String> refused = new TreeSet<>(properties.keySet());
-    refused.retainAll(OURS);
-    if (!refused.isEmpty()) {
-      throw new IllegalArgumentException(
-          "properties has " + refused + ", which Fisherwatch sets itself");
-    }
+  }
+
+  /** How to reach the broker. */
+  public Connection connection() {
+    return new Connection(bootstrapServers, properties);
   }
 
   /** Whether a property's value is nobody's business, by Kafka's own account or by its name. */

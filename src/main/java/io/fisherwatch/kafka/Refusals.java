@@ -16,7 +16,11 @@ final class Refusals {
 
   /** The broker, or we, will not have the other. */
   static String of(KafkaSettings settings, ApiException e) {
-    return "Kafka at " + settings.bootstrapServers() + " " + why(e) + ": " + chain(e);
+    return of(settings.bootstrapServers(), e);
+  }
+
+  static String of(String bootstrapServers, ApiException e) {
+    return "Kafka at " + bootstrapServers + " " + why(e) + ": " + chain(e);
   }
 
   private static String why(ApiException e) {

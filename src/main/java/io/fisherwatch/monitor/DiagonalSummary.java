@@ -44,11 +44,7 @@ final class DiagonalSummary {
       boolean[] trainable,
       double meanDiagonal,
       Doubt doubt) {
-    Map<String, Double> thresholds = new LinkedHashMap<>();
-    thresholds.put("1e-05", SMALL);
-    if (meanDiagonal > 0) {
-      thresholds.put("relative", RELATIVELY_SMALL * meanDiagonal);
-    }
+    Map<String, Double> thresholds = thresholds(meanDiagonal);
     List<Optional<DiagonalFigure>> figures = new ArrayList<>();
     FloatHistogram total = FloatHistogram.empty();
     Map<String, Double> inAll = new LinkedHashMap<>();
@@ -70,7 +66,22 @@ final class DiagonalSummary {
     return figures;
   }
 
-  private static Optional<DiagonalFigure> figure(
+  /** The thresholds of what is small, by name. */
+  static Map<String, Double> thresholds(double meanDiagonal) {
+    Map<String, Double> thresholds = new LinkedHashMap<>();
+    thresholds.put("1e-05", SMALL);
+    if (meanDiagonal > 0) {
+      thresholds.put("relative", RELATIVELY_SMALL * meanDiagonal);
+    }
+    return thresholds;
+  }
+
+  /**
+   * The figure of one layer.
+   *
+   * @param open how many entries noise leaves open, by threshold
+   */
+  static Optional<DiagonalFigure> figure(
       FloatHistogram histogram, Map<String, Double> thresholds, Map<String, Double> open) {
     if (histogram.total() == 0) {
       return Optional.empty();

@@ -3,17 +3,10 @@ package io.fisherwatch.prometheus;
 import com.sun.net.httpserver.HttpHandler;
 import io.fisherwatch.snapshot.AgentActivity;
 import io.fisherwatch.snapshot.SnapshotBoard;
-import io.micrometer.core.instrument.Clock;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
-import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
-import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
-import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.prometheus.metrics.exporter.httpserver.MetricsHandler;
-import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -30,9 +23,8 @@ public final class AgentMetrics implements AutoCloseable {
   private static final List<String> TYPES = List.of("checkpoint", "batch", "run-ended", "other");
   private static final List<String> OUTCOMES = List.of("processed", "skipped", "dead_lettered");
 
-  private final PrometheusRegistry registry = new PrometheusRegistry();
-  private final PrometheusMeterRegistry meters =
-      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT, registry, Clock.SYSTEM);
+  private final Scrape scrape;
+  private final MeterRegistry meters;
   private final Map<String, AtomicLong> events = new HashMap<>();
   private final AtomicLong ended = new AtomicLong();
   private final AtomicLong deadLettered = new AtomicLong();
@@ -45,8 +37,8 @@ public final class AgentMetrics implements AutoCloseable {
    * @param maxSeries series of runs in one scrape at most
    */
   public AgentMetrics(SnapshotBoard board, int maxSeries) {
-    FisherCollector collector = new FisherCollector(board, maxSeries);
-    registry.register(collector);
+    scrape = new Scrape(board, maxSeries);
+    meters = scrape.meters();
     for (String type : TYPES) {
       for (String outcome : OUTCOMES) {
         AtomicLong count = new AtomicLong();
@@ -78,12 +70,6 @@ public final class AgentMetrics implements AutoCloseable {
     Gauge.builder(MetricNames.CONSUMER_LAG.name(), lag, AtomicLong::doubleValue)
         .description(MetricNames.CONSUMER_LAG.help())
         .register(meters);
-    FunctionCounter.builder(MetricNames.SERIES_DROPPED.base(), collector, FisherCollector::dropped)
-        .description(MetricNames.SERIES_DROPPED.help())
-        .register(meters);
-    new JvmMemoryMetrics().bindTo(meters);
-    new JvmThreadMetrics().bindTo(meters);
-    new ProcessorMetrics().bindTo(meters);
   }
 
   /**
@@ -187,11 +173,11 @@ public final class AgentMetrics implements AutoCloseable {
 
   /** Answers scrapes, as OpenMetrics or as Prometheus text. */
   public HttpHandler handler() {
-    return new MetricsHandler(registry);
+    return scrape.handler();
   }
 
   @Override
   public void close() {
-    meters.close();
+    scrape.close();
   }
 }

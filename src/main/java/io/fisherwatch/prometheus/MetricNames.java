@@ -109,6 +109,13 @@ public final class MetricNames {
   static final Family PARTITION_OWNED =
       new Family("fisherwatch_partition_owned", "Input partitions that this agent owns.");
 
+  /** Those of the merge of runs that many agents share. */
+  static final Family MERGED_AGENTS =
+      new Family("fisherwatch_merged_agents", "Agents whose parts are in the runs merged now.");
+
+  static final Family SHARES =
+      new Family("fisherwatch_shares_total", "Records of shares by how they ended.");
+
   private MetricNames() {}
 
   /** Every family, in the order of the documentation. */
@@ -150,6 +157,8 @@ public final class MetricNames {
         STATE_BYTES,
         SNAPSHOT_SECONDS,
         PARTITION_OWNED,
+        MERGED_AGENTS,
+        SHARES,
         SERIES_DROPPED);
   }
 }

@@ -177,6 +177,23 @@ public final class SafetensorsReader implements AutoCloseable {
   }
 
   /**
+   * Reads a piece of a tensor, so that several files can be gone through side by side.
+   *
+   * @param elementOffset the first element
+   * @param into whole elements from its position to its limit, all of them within the tensor
+   */
+  public void read(TensorInfo tensor, long elementOffset, ByteBuffer into) throws IOException {
+    long at = Math.multiplyExact(elementOffset, tensor.dtype().bytes());
+    if (!tensor.equals(tensors.get(tensor.name()))
+        || elementOffset < 0
+        || at + into.remaining() > tensor.bytes()) {
+      throw new IllegalArgumentException(
+          into.remaining() + " bytes from element " + elementOffset + " are not in " + tensor);
+    }
+    readFully(dataStart + tensor.begin() + at, into);
+  }
+
+  /**
    * Hands a tensor to a sink in pieces, through one direct buffer.
    *
    * @param chunkBytes the largest piece, a multiple of 8

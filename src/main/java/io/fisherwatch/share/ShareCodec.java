@@ -104,6 +104,15 @@ public final class ShareCodec {
   }
 
   /**
+   * Whether a record is of an earlier publication than another: by (epoch, sequence).
+   *
+   * @throws ShareException if one of them is malformed
+   */
+  public static boolean isOlder(ShareRecord shared, ShareRecord other) throws ShareException {
+    return decode(shared).version().compareTo(decode(other).version()) < 0;
+  }
+
+  /**
    * A record's content.
    *
    * @param stamp of a header; null of a layer

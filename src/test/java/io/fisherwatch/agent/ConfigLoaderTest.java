@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.fisherwatch.config.ConfigException;
+import io.fisherwatch.config.LoggingConfig;
 import io.fisherwatch.web.Access;
 import io.fisherwatch.web.SecretHash;
 import java.io.IOException;

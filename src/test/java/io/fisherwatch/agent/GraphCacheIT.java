@@ -7,6 +7,7 @@ import io.fisherwatch.djl.Archives;
 import io.fisherwatch.event.FileReference;
 import io.fisherwatch.event.LogitsSelector;
 import io.fisherwatch.event.RejectedEventException;
+import io.fisherwatch.files.FileRoots;
 import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.safetensors.SafetensorsReader;
 import java.nio.file.Files;

@@ -39,6 +39,8 @@ class MainTest {
         "estimate --graph pom.xml --batch pom.xml --diagonal /none/d.safetensors",
         "config check none.yaml",
         "agent --config none.yaml",
+        "merge --config none.yaml",
+        "merge --config config/agent.yaml",
         "demo --steps 0",
         "estimate --graph pom.xml --batch pom.xml --threads -1",
         "bench --quick --full",
@@ -51,6 +53,11 @@ class MainTest {
     assertThat(answer.code()).isEqualTo(2);
     assertThat(answer.err().strip().lines()).hasSize(1);
     assertThat(answer.err()).startsWith("fisherwatch: ");
+  }
+
+  @Test
+  void configuration_ofTheMerge_isChecked() {
+    assertThat(run("merge", "--check", "--config", "config/merge.yaml").code()).isZero();
   }
 
   @Test

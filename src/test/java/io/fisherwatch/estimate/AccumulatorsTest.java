@@ -292,4 +292,28 @@ class AccumulatorsTest {
     assertThat(left.means().standardError())
         .isCloseTo(whole.means().standardError(), within(1e-12));
   }
+
+  /** As the kernel counts them on a device: by the upper 16 bits, zeros and subnormals apart. */
+  @Test
+  void histogram_ofSingleNumbers_countsThemAsTheKernelDoes() {
+    FloatHistogram histogram = FloatHistogram.empty();
+    float[] numbers = {0, -0f, 1e-40f, Float.MIN_NORMAL, 1, 1.0001f, 3e38f, -1, Float.NaN};
+    for (float number : numbers) {
+      histogram.add(number);
+    }
+    histogram.add(Float.POSITIVE_INFINITY);
+    long[] counts = new long[FloatHistogram.BINS + 1];
+    counts[0] = 2;
+    counts[1] = 1;
+    counts[128] = 1;
+    counts[127 * 128] = 2;
+    counts[Float.floatToIntBits(3e38f) >>> 16] = 1;
+    counts[FloatHistogram.BINS] = 3;
+    FloatHistogram expected = FloatHistogram.of(counts);
+    assertThat(histogram.total()).isEqualTo(7).isEqualTo(expected.total());
+    assertThat(histogram.density()).isEqualTo(expected.density());
+    for (double q = 0; q <= 1; q += 0.125) {
+      assertThat(histogram.quantile(q)).as("quantile %s", q).isEqualTo(expected.quantile(q));
+    }
+  }
 }

@@ -179,4 +179,17 @@ class MetricsTest {
       assertThat(metrics.deadLettered()).isEqualTo(1);
     }
   }
+
+  @Test
+  void shares_ofAnyOutcome_areCounted() {
+    try (MergeMetrics metrics = new MergeMetrics(new SnapshotBoard(10), 100, () -> 2, () -> 7)) {
+      metrics.accepted();
+      metrics.accepted();
+      metrics.malformed();
+      assertThat(metrics.activity().events().get("share"))
+          .containsEntry("processed", 2L)
+          .containsEntry("skipped", 1L);
+      assertThat(metrics.activity().lag()).isEqualTo(7);
+    }
+  }
 }

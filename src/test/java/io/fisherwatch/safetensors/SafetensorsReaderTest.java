@@ -13,6 +13,7 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -276,5 +277,28 @@ class SafetensorsReaderTest {
               TensorSource.of("b", Bytes.longs(7, -8))));
     }
     return file;
+  }
+
+  @Test
+  void read_ofAPiece_isThatPieceAndNoMore() throws Exception {
+    Path file = folder.resolve("pieces.safetensors");
+    byte[] bytes = {1, 2, 3, 4, 5, 6, 7, 8};
+    HostTensor first = HostTensor.of(Dtype.U8, new long[] {3}, ByteBuffer.wrap(new byte[3]));
+    HostTensor tensor = HostTensor.of(Dtype.I16, new long[] {4}, ByteBuffer.wrap(bytes));
+    Map<String, HostTensor> tensors = new LinkedHashMap<>();
+    tensors.put("first", first);
+    tensors.put("x", tensor);
+    Files.write(file, SafetensorsWriter.encode(tensors));
+    try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+      TensorInfo info = reader.find("x").orElseThrow();
+      ByteBuffer piece = ByteBuffer.allocate(8).limit(5).position(1);
+      reader.read(info, 1, piece);
+      assertThat(piece.array()).containsExactly(0, 3, 4, 5, 6, 0, 0, 0);
+      assertThat(piece.hasRemaining()).isFalse();
+      assertThatThrownBy(() -> reader.read(info, 3, ByteBuffer.allocate(4)))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> reader.read(info, -1, ByteBuffer.allocate(2)))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
   }
 }

@@ -11,6 +11,9 @@ public final class LibraryOffender {
   /** Kafka's clients. */
   public Class<?> client = org.apache.kafka.clients.consumer.Consumer.class;
 
+  /** Kafka Streams. */
+  public Class<?> streams = org.apache.kafka.streams.KafkaStreams.class;
+
   /** A broker. */
   public Class<?> broker = kafka.server.KafkaRaftServer.class;
 

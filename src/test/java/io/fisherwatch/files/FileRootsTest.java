@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.files;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;

@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.config;
 
 import java.util.List;
 
@@ -9,7 +9,7 @@ public final class ConfigException extends Exception {
 
   private final transient List<String> mistakes;
 
-  ConfigException(List<String> mistakes) {
+  public ConfigException(List<String> mistakes) {
     super(String.join("\n", mistakes));
     this.mistakes = List.copyOf(mistakes);
   }

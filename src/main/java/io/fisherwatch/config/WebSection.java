@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.config;
 
 import io.fisherwatch.web.Access;
 import io.fisherwatch.web.SecretHash;
@@ -11,10 +11,10 @@ import java.util.Optional;
 import java.util.Set;
 
 /** Reads the section {@code web} of the configuration. */
-final class WebSection {
+public final class WebSection {
 
   /** Stands where there is nothing. */
-  static final String NONE = "none";
+  public static final String NONE = "none";
 
   private static final String OPEN_PATHS = "/livez,/readyz";
 
@@ -24,7 +24,8 @@ final class WebSection {
     this.tree = tree;
   }
 
-  static WebSettings read(ConfigTree tree) {
+  /** Reads it; mistakes are the tree's. */
+  public static WebSettings read(ConfigTree tree) {
     return new WebSection(tree).read();
   }
 

@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.config;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
@@ -7,7 +7,10 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.fisherwatch.kafka.KafkaSettings;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -24,11 +27,12 @@ import org.jspecify.annotations.Nullable;
  * A YAML file with the environment laid over it, asked key by key. It remembers which keys were
  * asked for, so that others are mistakes, and collects all mistakes before it complains.
  */
-final class ConfigTree {
+public final class ConfigTree {
 
   private static final String PREFIX = "FISHERWATCH_";
   private static final Set<String> OTHER_VARIABLES = Set.of("FISHERWATCH_CI");
   private static final String CLIENTS = "kafka.properties.";
+  private static final String A_TIME = "a time such as 90s, 30m or 24h";
   private static final Pattern FILE = Pattern.compile("\\$\\{file:([^}]+)}");
 
   private final Map<String, String> values = new LinkedHashMap<>();
@@ -42,7 +46,7 @@ final class ConfigTree {
   }
 
   /** Nothing but defaults. */
-  static ConfigTree empty() {
+  public static ConfigTree empty() {
     return new ConfigTree(Map.of());
   }
 
@@ -51,7 +55,7 @@ final class ConfigTree {
    *
    * @throws ConfigException if it is not YAML, or no mapping
    */
-  static ConfigTree read(Path file, Map<String, String> environment) throws ConfigException {
+  public static ConfigTree read(Path file, Map<String, String> environment) throws ConfigException {
     ConfigTree tree = new ConfigTree(environment);
     YAMLMapper mapper =
         YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
@@ -129,7 +133,7 @@ final class ConfigTree {
   }
 
   /** A key's value as text. */
-  String text(String key, String otherwise) {
+  public String text(String key, String otherwise) {
     asked.add(key);
     String overriding = environment.get(variable(key));
     if (overriding != null) {
@@ -139,7 +143,7 @@ final class ConfigTree {
   }
 
   /** A key's value as a whole number. */
-  long number(String key, long otherwise, long least, long most) {
+  public long number(String key, long otherwise, long least, long most) {
     String value = text(key, Long.toString(otherwise));
     try {
       long number = Long.parseLong(value);
@@ -155,7 +159,7 @@ final class ConfigTree {
   }
 
   /** A key's value as a real number. */
-  double real(String key, double otherwise, double least, double most) {
+  public double real(String key, double otherwise, double least, double most) {
     String value = text(key, Double.toString(otherwise));
     try {
       double number = Double.parseDouble(value);
@@ -171,7 +175,7 @@ final class ConfigTree {
   }
 
   /** A key's value as true or false. */
-  boolean flag(String key, boolean otherwise) {
+  public boolean flag(String key, boolean otherwise) {
     String value = text(key, Boolean.toString(otherwise));
     if (!value.equals("true") && !value.equals("false")) {
       mistake(key, value, "true or false");
@@ -179,19 +183,54 @@ final class ConfigTree {
     return value.equals("true");
   }
 
+  /** A key's value as a time, such as {@code 90s}, {@code 30m} or {@code 24h}. */
+  public Duration duration(String key, Duration otherwise) {
+    String value = text(key, otherwise.toSeconds() + "s");
+    try {
+      Duration duration = Duration.parse("PT" + value.toUpperCase(Locale.ROOT));
+      if (!duration.isNegative()) {
+        return duration;
+      }
+    } catch (DateTimeParseException e) {
+      mistake(key, value, A_TIME);
+      return otherwise;
+    }
+    mistake(key, value, A_TIME);
+    return otherwise;
+  }
+
+  /** A list of folders' values. */
+  public List<Path> folders(String key) {
+    List<Path> folders = new ArrayList<>();
+    for (String folder : list(key)) {
+      try {
+        Path path = Path.of(folder);
+        if (path.isAbsolute()) {
+          folders.add(path);
+          continue;
+        }
+      } catch (InvalidPathException e) {
+        mistake(key, folder, "a path");
+        continue;
+      }
+      mistake(key, folder, "an absolute path");
+    }
+    return folders;
+  }
+
   /** A list's values; empty if there are none. */
-  List<String> list(String key) {
+  public List<String> list(String key) {
     return list(key, "");
   }
 
   /** A list's values; otherwise those in a text, separated by commas. */
-  List<String> list(String key, String otherwise) {
+  public List<String> list(String key, String otherwise) {
     String value = text(key, otherwise);
     return value.isBlank() ? List.of() : List.of(value.split("\\s*,\\s*"));
   }
 
   /** Everything below a key, by the rest of the key. */
-  Map<String, String> below(String key) {
+  public Map<String, String> below(String key) {
     Map<String, String> found = new LinkedHashMap<>();
     values.forEach(
         (name, value) -> {
@@ -204,28 +243,28 @@ final class ConfigTree {
   }
 
   /** Notes that a value is wrong. */
-  void mistake(String key, @Nullable String value, String accepted) {
+  public void mistake(String key, @Nullable String value, String accepted) {
     mistakes.add(key + ": '" + (isSecret(key) ? "****" : value) + "' is not " + accepted);
   }
 
   /** Notes that a section as a whole is wrong. */
-  void mistake(String section, @Nullable String message) {
+  public void mistake(String section, @Nullable String message) {
     mistakes.add(section + ": " + message);
   }
 
   /** Whether a key's value is nobody's business: it came from a file, or has such a name. */
-  boolean isSecret(String key) {
+  public boolean isSecret(String key) {
     return secrets.contains(key)
         || KafkaSettings.isSecret(key.startsWith(CLIENTS) ? key.substring(CLIENTS.length()) : key);
   }
 
   /** The keys asked for so far. */
-  Set<String> asked() {
+  public Set<String> asked() {
     return asked;
   }
 
   /** Complains of every mistake, keys that nobody asked for included. */
-  void complain() throws ConfigException {
+  public void complain() throws ConfigException {
     for (String key : values.keySet()) {
       if (!asked.contains(key)) {
         mistakes.add(key + " is no key of the configuration" + nearest(key));

@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.files;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;

@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.config;
 
 import java.util.List;
 import java.util.Locale;
@@ -16,6 +16,9 @@ import java.util.TreeMap;
  */
 public record LoggingConfig(Format format, Map<String, String> levels) {
 
+  /** Lines for people, levels as they are. */
+  public static final LoggingConfig DEFAULT = new LoggingConfig(Format.TEXT, Map.of());
+
   private static final Set<String> LEVELS =
       Set.of("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF");
 
@@ -23,7 +26,8 @@ public record LoggingConfig(Format format, Map<String, String> levels) {
     levels = Map.copyOf(levels);
   }
 
-  static LoggingConfig read(ConfigTree tree) {
+  /** Reads the section {@code logging}. */
+  public static LoggingConfig read(ConfigTree tree) {
     String format = tree.text("logging.format", Format.TEXT.label());
     if (Format.of(format).isEmpty()) {
       tree.mistake("logging.format", format, "text or json");

@@ -1,4 +1,4 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.files;
 
 import io.fisherwatch.event.FileReference;
 import io.fisherwatch.event.RejectedEventException;
@@ -14,12 +14,13 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The folders under which events may name files, after all links have been followed. */
-final class FileRoots {
+/** The folders under which others may name files, after all links have been followed. */
+public final class FileRoots {
 
   private final List<Path> roots;
 
-  FileRoots(List<Path> roots) {
+  /** Roots that are not there hold nothing. */
+  public FileRoots(List<Path> roots) {
     this.roots = List.copyOf(roots);
   }
 
@@ -52,6 +53,17 @@ final class FileRoots {
   }
 
   /**
+   * Opens a file for reading, once.
+   *
+   * @throws RejectedPathException as {@link #resolve}
+   * @throws IOException if it cannot be read
+   */
+  public FileChannel open(String uri) throws RejectedPathException, IOException {
+    Path real = resolve(uri);
+    return RootedFile.open(rootOf(real), real);
+  }
+
+  /**
    * Opens a file for reading, once: what is checked is what is read, whatever happens to its name
    * meanwhile.
    *
@@ -60,11 +72,10 @@ final class FileRoots {
    * @param key of the configuration that says so
    * @throws RejectedEventException as {@link #resolve}, or {@code …-too-large}
    */
-  FileChannel open(FileReference reference, String what, long mostBytes, String key)
+  public FileChannel open(FileReference reference, String what, long mostBytes, String key)
       throws RejectedEventException {
     try {
-      Path real = resolve(reference.uri());
-      FileChannel channel = RootedFile.open(rootOf(real), real);
+      FileChannel channel = open(reference.uri());
       long bytes = channel.size();
       if (bytes > mostBytes) {
         channel.close();
@@ -86,7 +97,7 @@ final class FileRoots {
    *
    * @throws IOException if it has grown beyond what it may be, or cannot be copied
    */
-  static void copy(FileChannel in, OutputStream out, long mostBytes) throws IOException {
+  public static void copy(FileChannel in, OutputStream out, long mostBytes) throws IOException {
     InputStream bytes = Channels.newInputStream(in);
     byte[] chunk = new byte[1 << 16];
     long copied = 0;

@@ -1,7 +1,7 @@
-package io.fisherwatch.agent;
+package io.fisherwatch.files;
 
 /** A file that may not be read, or that is not there. */
-final class RejectedPathException extends Exception {
+public final class RejectedPathException extends Exception {
 
   private static final long serialVersionUID = 1L;
 
@@ -20,7 +20,7 @@ final class RejectedPathException extends Exception {
   }
 
   /** {@code unsupported-uri}, {@code file-outside-roots} or {@code file-not-found}. */
-  String code() {
+  public String code() {
     return code;
   }
 }
