@@ -3,6 +3,7 @@ package io.fisherwatch.agent;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventListener;
+import io.fisherwatch.kafka.GroupWatch;
 import io.fisherwatch.kafka.KafkaEventSource;
 import io.fisherwatch.prometheus.AgentMetrics;
 import io.fisherwatch.runtime.ModelException;
@@ -37,6 +38,7 @@ public final class Agent implements AutoCloseable {
   private final Partitions partitions;
   private final EventDispatcher dispatcher;
   private final KafkaEventSource source;
+  private final GroupWatch group;
   private final WebServer web;
   private volatile @Nullable UnusableStateException failure;
 
@@ -66,7 +68,7 @@ public final class Agent implements AutoCloseable {
     long interval = config.state().interval().toNanos();
     keeper = new StateKeeper(board, interval, System::nanoTime, metrics::snapshotWritten);
     partitions = new Partitions(workshop, board, clock, store, keeper, metrics::restore);
-    metrics.watch(partitions::stateBytes, () -> partitions.owned().size());
+    metrics.watch(partitions::stateBytes, partitions::places);
     dispatcher =
         new EventDispatcher(
             partitions,
@@ -76,9 +78,16 @@ public final class Agent implements AutoCloseable {
             config.estimate().latestOnly(),
             clock);
     source = new KafkaEventSource(config.kafka(), patience(config.shutdownTimeout()));
+    group = new GroupWatch(config.kafka());
     web =
         WebServer.start(
-            config.web(), board, dispatcher, metrics.handler(), readiness(), metrics::activity);
+            config.web(),
+            board,
+            dispatcher,
+            metrics.handler(),
+            readiness(),
+            metrics::activity,
+            new Ownership(config.kafka(), group, source::memberId, partitions, board));
   }
 
   /**
@@ -203,6 +212,7 @@ public final class Agent implements AutoCloseable {
   @Override
   public void close() throws IOException {
     web.close();
+    group.close();
     partitions.close();
     metrics.close();
     runtime.close();

@@ -4,6 +4,7 @@ import io.fisherwatch.event.EndedEvent;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.safetensors.SafetensorsReader;
+import io.fisherwatch.snapshot.OwnedPartition;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.state.Claim;
 import io.fisherwatch.state.RunRecord;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -190,6 +192,11 @@ final class Partitions implements AutoCloseable {
         .flatMap(watch -> watch.claim().stream())
         .mapToLong(Claim::bytes)
         .sum();
+  }
+
+  /** Which partitions are ours. */
+  List<OwnedPartition> places() {
+    return owned.values().stream().map(PartitionWatch::place).toList();
   }
 
   Collection<PartitionWatch> owned() {
