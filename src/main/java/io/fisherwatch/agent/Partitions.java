@@ -16,10 +16,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,10 @@ final class Partitions implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Partitions.class);
 
   private final Map<String, PartitionWatch> owned = new ConcurrentHashMap<>();
+
+  /** What the group says is ours: without state, runs of what is not ours any more stay. */
+  private final Set<OwnedPartition> places = ConcurrentHashMap.newKeySet();
+
   private final Workshop workshop;
   private final SnapshotBoard board;
   private final Clock clock;
@@ -76,6 +82,7 @@ final class Partitions implements AutoCloseable {
       owned
           .computeIfAbsent(key, any -> new PartitionWatch(topic, partition, assignment, null))
           .assignedAnew(assignment);
+      places.add(new OwnedPartition(topic, partition));
       return OptionalLong.empty();
     }
     lost(topic, partition); // a no-op, unless the source forgot to say so
@@ -84,10 +91,12 @@ final class Partitions implements AutoCloseable {
       PartitionWatch watch = new PartitionWatch(topic, partition, assignment, claim);
       if (claim.latest().isEmpty()) {
         owned.put(key, watch);
+        places.add(watch.place());
         return OptionalLong.of(EventListener.EARLIEST);
       }
       restore(watch, claim.latest().get());
       owned.put(key, watch);
+      places.add(watch.place());
       counts.accept(watch.events(), 1);
       LOG.info("{} goes on at offset {} with {} runs", watch, watch.offset(), watch.runs().size());
       return OptionalLong.of(watch.offset());
@@ -163,6 +172,7 @@ final class Partitions implements AutoCloseable {
 
   /** Lets go of a partition; nothing is written any more. */
   void lost(String topic, int partition) {
+    places.remove(new OwnedPartition(topic, partition));
     PartitionWatch watch = store == null ? null : owned.remove(key(topic, partition));
     if (watch == null) {
       return;
@@ -194,9 +204,12 @@ final class Partitions implements AutoCloseable {
         .sum();
   }
 
-  /** Which partitions are ours. */
+  /** Which partitions are ours, in order. */
   List<OwnedPartition> places() {
-    return owned.values().stream().map(PartitionWatch::place).toList();
+    return places.stream()
+        .sorted(
+            Comparator.comparing(OwnedPartition::topic).thenComparing(OwnedPartition::partition))
+        .toList();
   }
 
   Collection<PartitionWatch> owned() {

@@ -134,8 +134,7 @@ final class AgentProcess implements AutoCloseable {
   Set<Integer> partitions() throws InterruptedException {
     Set<Integer> owned = new TreeSet<>();
     try {
-      Matcher matcher =
-          OWNED.matcher(new String(get("/metrics").body(), StandardCharsets.UTF_8));
+      Matcher matcher = OWNED.matcher(new String(get("/metrics").body(), StandardCharsets.UTF_8));
       while (matcher.find()) {
         owned.add(Integer.parseInt(matcher.group(1)));
       }

@@ -190,9 +190,7 @@ class MoveIT {
   private static void assertCounts(Recorded recorded, AgentProcess... agents) throws Exception {
     assertThat(sum("processed", agents)).as("processed").isEqualTo(recorded.processed());
     assertThat(sum("skipped", agents)).as("skipped").isEqualTo(recorded.skipped());
-    assertThat(sum("dead_lettered", agents))
-        .as("dead-lettered")
-        .isEqualTo(recorded.deadLettered());
+    assertThat(sum("dead_lettered", agents)).as("dead-lettered").isEqualTo(recorded.deadLettered());
   }
 
   private static long sum(String outcome, AgentProcess... agents) throws Exception {
