@@ -128,11 +128,11 @@ final class LoadSection implements Section {
     part.add(
         new Table("batches published", "lost", "counted twice")
             .row(
-                Numbers.of(moves.published()),
-                Numbers.of(moves.lost()),
-                Numbers.of(moves.doubled())));
-    part.atMost("batches lost", 0, moves.lost(), "");
-    part.atMost("batches counted twice", 0, moves.doubled(), "");
+                Numbers.of((double) moves.published()),
+                Numbers.of((double) moves.lost()),
+                Numbers.of((double) moves.doubled())));
+    part.atMost("batches lost", 0, (double) moves.lost(), "");
+    part.atMost("batches counted twice", 0, (double) moves.doubled(), "");
     part.atMost(
         "an agent is killed, until its partitions are owned",
         SESSION_SECONDS + MARGIN_SECONDS,

@@ -71,6 +71,10 @@ class MoveIT {
               });
     }
 
+    void requireGoing() {
+      assertThat(done).as("publishing").isNotDone();
+    }
+
     @Override
     public void close() {
       stopping.set(true);
@@ -111,6 +115,7 @@ class MoveIT {
           seconds.put("added", time(added::start, stays, stopped, killed, added));
           seconds.put("stopped", time(() -> stop(stopped), stays, killed, added));
           seconds.put("killed", time(killed::kill, stays, added));
+          load.requireGoing();
         }
         recorded.end(sink, RUNS, 1_000_000);
         awaitAll(recorded, stays, added);
