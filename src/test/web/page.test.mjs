@@ -111,8 +111,8 @@ describe("the live page", { skip }, () => {
   test("shows no agents where there is no group", async () => {
     await server.tell("alone");
     const page = await lookAtRun("alpha");
-    await page.waitForFunction(() => document.querySelector("#agenttable tbody td"));
-    await page.waitForTimeout(100); // the partitions are asked for after the agent
+    await page.waitForFunction(() => performance.getEntriesByName(new URL("api/partitions", location.href).href).length > 0);
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     assert.equal(await page.locator("#agents").isVisible(), false);
     assert.deepEqual(page.problems.filter((p) => !/404/.test(p)), []);
     await server.tell("grouped");
