@@ -108,6 +108,16 @@ describe("the live page", { skip }, () => {
     await page.waitForFunction((old) => document.querySelector("#traces .where").textContent !== old, before);
   });
 
+  test("shows no agents where there is no group", async () => {
+    await server.tell("alone");
+    const page = await lookAtRun("alpha");
+    await page.waitForFunction(() => performance.getEntriesByName(new URL("api/partitions", location.href).href).length > 0);
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    assert.equal(await page.locator("#agents").isVisible(), false);
+    assert.deepEqual(page.problems.filter((p) => !/404/.test(p)), []);
+    await server.tell("grouped");
+  });
+
   test("is read out and walked through by keyboard", async () => {
     const page = await lookAtRun("alpha");
     for (const landmark of ["banner", "navigation", "main", "contentinfo"]) assert.equal(await page.getByRole(landmark).count(), 1, landmark);
@@ -202,6 +212,42 @@ describe("the live page", { skip }, () => {
     await run("gone").waitFor({ state: "detached" });
     await server.tell("forget", "silent");
     await server.tell("forget", "over");
+  });
+
+  const owners = (page) => page.locator("#ownertable tbody tr");
+  const cells = (row) => row.locator("th, td").allTextContents();
+
+  test("tells which agent has which partition, and with which runs", async () => {
+    const page = await lookAtRun("alpha");
+    await page.getByRole("heading", { name: "Agents" }).waitFor();
+    await owners(page).nth(5).waitFor();
+    assert.deepEqual(await page.locator("#ownertable thead th").allTextContents(), ["partition", "agent", "events waiting", "runs here"]);
+    // the first two look the same, but for the coordinator's names for them
+    assert.deepEqual(await cells(owners(page).nth(0)), ["0", "consumer-1 at 10.0.0.0 …000000 (this agent)", "1,200",
+      "<img src=x onerror=bite()> at step 40, young (ended)"]);
+    assert.deepEqual(await cells(owners(page).nth(1)), ["1", "consumer-1 at 10.0.0.0 …000001", "1,201", "–"]);
+    assert.deepEqual(await cells(owners(page).nth(2)), ["2", "consumer-1 at 10.0.0.1", "1,202", "–"]);
+    assert.deepEqual(await cells(owners(page).nth(3)), ["3", "consumer-1 at 10.0.0.0 …000000 (this agent)", "1,203", "none yet"]);
+    assert.deepEqual(await cells(owners(page).nth(4)), ["4", "consumer-1 at 10.0.0.0 …000001", "–", "–"]);
+    assert.deepEqual(await cells(owners(page).nth(5)), ["5", "nobody", "1,205", "–"]);
+    assert.equal(await text(page, "ownerfacts"), "3 agents share 6 partitions of events; nobody has 1 of them. Group watchers: Stable.");
+    assert.deepEqual(page.problems, []);
+  });
+
+  test("says when partitions move, and what it does not know", async () => {
+    const page = await lookAtRun("alpha");
+    const said = page.locator("#ownersaid[role=status]");
+    await owners(page).first().waitFor();
+    assert.match(await said.textContent(), /^3 agents share/);
+    await server.tell("owners", 1, 300, "no answer from Kafka");
+    await page.waitForFunction(() => document.getElementById("ownersaid").textContent.startsWith("1 agent has 6 partitions"));
+    assert.match(await text(page, "ownerfacts"), /As of 5 min ago: no answer from Kafka\.$/);
+    await server.tell("owners", 0, 0, "never answered");
+    await page.waitForFunction(() => document.getElementById("ownerfacts").textContent === "– not known: never answered");
+    assert.equal(await owners(page).count(), 0);
+    await server.tell("owners", 3, 0.5, "");
+    await page.waitForFunction(() => document.querySelectorAll("#ownertable tbody tr").length === 6);
+    assert.deepEqual(page.problems.filter((p) => !/503/.test(p)), []);
   });
 
   test("begins a new attempt's curves, and keeps the old ones at hand", async () => {

@@ -27,7 +27,7 @@ def query(expr, legend, ref=None, **more):
 
 
 def column(expr):
-    """A query whose latest values fill one column of a table, by layer."""
+    """A query whose latest values fill one column of a table."""
     return query(expr, "", instant=True, range=False, format="table")
 
 
@@ -527,6 +527,22 @@ def agent():
             "Records that wait in the partitions owned.",
             [query(f"fisherwatch_consumer_lag{{{here}}}", "{{instance}}")],
             unit="short",
+        ),
+        lines(
+            "Partitions by agent",
+            "Input partitions that each agent owns: a step is a move, with the runs and their state.",
+            [query(f"sum by (instance) (fisherwatch_partition_owned{{{here}}})", "{{instance}}")],
+            unit="none",
+        ),
+        panel(
+            "table",
+            "Who owns what",
+            "The agent that has each input partition now. A partition in no line is nobody's.",
+            [column(f"max by (topic, partition, instance) (fisherwatch_partition_owned{{{here}}})")],
+            options={"showHeader": True, "sortBy": [{"displayName": "partition", "desc": False}]},
+            transformations=[
+                {"id": "filterFieldsByName", "options": {"include": {"pattern": "^(topic|partition|instance)$"}}},
+            ],
         ),
         lines(
             "Events by outcome",

@@ -7,6 +7,7 @@ import io.fisherwatch.event.EventDecoder;
 import io.fisherwatch.event.EventHandler;
 import io.fisherwatch.event.EventListener;
 import io.fisherwatch.files.FileRoots;
+import io.fisherwatch.kafka.GroupWatch;
 import io.fisherwatch.kafka.KafkaEventSource;
 import io.fisherwatch.prometheus.AgentMetrics;
 import io.fisherwatch.runtime.ModelException;
@@ -42,6 +43,7 @@ public final class Agent implements AutoCloseable {
   private final @Nullable Sharding sharding;
   private final EventHandler handler;
   private final KafkaEventSource source;
+  private final GroupWatch group;
   private final WebServer web;
   private volatile @Nullable UnusableStateException failure;
 
@@ -73,7 +75,7 @@ public final class Agent implements AutoCloseable {
     Sharding spread = config.sharding().enabled() ? new Sharding(config, workshop, clock) : null;
     Partitions.Kind kind = spread == null ? name -> new WholeRun(name, workshop, clock) : spread;
     partitions = new Partitions(kind, board, store, keeper, metrics::restore);
-    metrics.watch(partitions::stateBytes, () -> partitions.owned().size());
+    metrics.watch(partitions::stateBytes, partitions::places);
     handler =
         spread == null
             ? new EventDispatcher(
@@ -88,9 +90,16 @@ public final class Agent implements AutoCloseable {
     EventDecoder decoder =
         spread == null ? CloudEventCodec::decode : CloudEventCodec::decodeSharded;
     source = new KafkaEventSource(config.kafka(), patience(config.shutdownTimeout()), decoder);
+    group = new GroupWatch(config.kafka());
     web =
         WebServer.start(
-            config.web(), board, partitions, metrics.handler(), readiness(), metrics::activity);
+            config.web(),
+            board,
+            partitions,
+            metrics.handler(),
+            readiness(),
+            metrics::activity,
+            new Ownership(config.kafka(), group, source::memberId, partitions, board));
   }
 
   /**
@@ -246,6 +255,7 @@ public final class Agent implements AutoCloseable {
   @Override
   public void close() throws IOException {
     web.close();
+    group.close();
     partitions.close();
     if (sharding != null) {
       sharding.close();

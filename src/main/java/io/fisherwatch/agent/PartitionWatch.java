@@ -1,6 +1,7 @@
 package io.fisherwatch.agent;
 
 import io.fisherwatch.event.EndedEvent;
+import io.fisherwatch.snapshot.OwnedPartition;
 import io.fisherwatch.state.Claim;
 import java.time.Instant;
 import java.util.Iterator;
@@ -49,6 +50,11 @@ final class PartitionWatch {
       offset = claim.latest().get().manifest().offset();
       writtenOffset = offset;
     }
+  }
+
+  /** Which partition it is. */
+  OwnedPartition place() {
+    return new OwnedPartition(topic, partition);
   }
 
   Map<String, RunWatch> runs() {

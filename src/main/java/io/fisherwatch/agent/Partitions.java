@@ -5,6 +5,7 @@ import io.fisherwatch.event.EventListener;
 import io.fisherwatch.event.RejectedEventException;
 import io.fisherwatch.safetensors.SafetensorsReader;
 import io.fisherwatch.snapshot.DiagonalSource;
+import io.fisherwatch.snapshot.OwnedPartition;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.state.Claim;
 import io.fisherwatch.state.RunRecord;
@@ -16,9 +17,12 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +39,10 @@ final class Partitions implements AutoCloseable, DiagonalSource {
   private static final Logger LOG = LoggerFactory.getLogger(Partitions.class);
 
   private final Map<String, PartitionWatch> owned = new ConcurrentHashMap<>();
+
+  /** What the group says is ours: without state, runs of what is not ours any more stay. */
+  private final Set<OwnedPartition> places = ConcurrentHashMap.newKeySet();
+
   private final Kind kind;
   private final SnapshotBoard board;
   private final @Nullable StateStore store;
@@ -90,6 +98,7 @@ final class Partitions implements AutoCloseable, DiagonalSource {
       owned
           .computeIfAbsent(key, any -> new PartitionWatch(topic, partition, assignment, null))
           .assignedAnew(assignment);
+      places.add(new OwnedPartition(topic, partition));
       return OptionalLong.empty();
     }
     lost(topic, partition); // a no-op, unless the source forgot to say so
@@ -98,10 +107,12 @@ final class Partitions implements AutoCloseable, DiagonalSource {
       PartitionWatch watch = new PartitionWatch(topic, partition, assignment, claim);
       if (claim.latest().isEmpty()) {
         owned.put(key, watch);
+        places.add(watch.place());
         return OptionalLong.of(EventListener.EARLIEST);
       }
       restore(watch, claim.latest().get());
       owned.put(key, watch);
+      places.add(watch.place());
       counts.accept(watch.events(), 1);
       kind.taken(watch);
       LOG.info("{} goes on at offset {} with {} runs", watch, watch.offset(), watch.runs().size());
@@ -187,6 +198,7 @@ final class Partitions implements AutoCloseable, DiagonalSource {
 
   /** Lets go of a partition; nothing is written any more. */
   void lost(String topic, int partition) {
+    places.remove(new OwnedPartition(topic, partition));
     PartitionWatch watch = store == null ? null : owned.remove(key(topic, partition));
     if (watch == null) {
       return;
@@ -221,6 +233,14 @@ final class Partitions implements AutoCloseable, DiagonalSource {
         .flatMap(watch -> watch.claim().stream())
         .mapToLong(Claim::bytes)
         .sum();
+  }
+
+  /** Which partitions are ours, in order. */
+  List<OwnedPartition> places() {
+    return places.stream()
+        .sorted(
+            Comparator.comparing(OwnedPartition::topic).thenComparing(OwnedPartition::partition))
+        .toList();
   }
 
   Collection<PartitionWatch> owned() {

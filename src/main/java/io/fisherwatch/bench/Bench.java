@@ -21,6 +21,7 @@ public final class Bench {
           new EventsSection(),
           new ScrapeSection(),
           new SnapshotSection(),
+          new LoadSection(),
           new StartSection(),
           new MemorySection(),
           new GrowthSection());
@@ -35,11 +36,20 @@ public final class Bench {
    * @param runtime the engine, on the CPU
    * @param workloads models and batches
    * @param folder of their files
-   * @param preset how thoroughly
+   * @param settings what was asked for
    * @param progress says what is going on
    */
   record Site(
-      TorchRuntime runtime, Workloads workloads, Path folder, Preset preset, PrintStream progress) {
+      TorchRuntime runtime,
+      Workloads workloads,
+      Path folder,
+      Settings settings,
+      PrintStream progress) {
+
+    /** How thoroughly. */
+    Preset preset() {
+      return settings.preset();
+    }
 
     void say(String what) {
       progress.println("bench: " + what);
@@ -79,7 +89,7 @@ public final class Bench {
     try (TorchRuntime runtime = TorchRuntime.open("cpu", 0)) {
       Optional<Path> distilbert = settings.distilbert();
       Workloads workloads = new Workloads(folder, runtime, distilbert);
-      Site site = new Site(runtime, workloads, folder, settings.preset(), progress);
+      Site site = new Site(runtime, workloads, folder, settings, progress);
       for (Section section : SECTIONS) {
         if (settings.only().isEmpty() || settings.only().contains(section.name())) {
           site.say(section.name());

@@ -51,6 +51,11 @@ final class ChildProcess implements AutoCloseable {
     requireSuccess();
   }
 
+  /** What it has said so far. */
+  String log() throws IOException {
+    return Files.readString(log);
+  }
+
   void requireAlive() throws IOException {
     if (!process.isAlive()) {
       throw new IOException("a child process has ended: " + Files.readString(log));

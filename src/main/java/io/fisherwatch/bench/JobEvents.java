@@ -28,6 +28,7 @@ final class JobEvents {
 
   private static final String RUN = "bench";
 
+  private final String run;
   private final Workloads.Workload workload;
   private final List<String> inputs;
   private final Path folder;
@@ -39,6 +40,12 @@ final class JobEvents {
    * @param folder where the graph lies and where state goes
    */
   JobEvents(Workloads.Workload workload, List<String> inputs, Path folder) {
+    this(RUN, workload, inputs, folder);
+  }
+
+  /** The events of a run of another name. */
+  JobEvents(String run, Workloads.Workload workload, List<String> inputs, Path folder) {
+    this.run = run;
     this.workload = workload;
     this.inputs = inputs;
     this.folder = folder;
@@ -72,7 +79,7 @@ final class JobEvents {
     latest =
         sink.publish(
             new CheckpointEvent(
-                RUN,
+                run,
                 0,
                 graph,
                 Optional.empty(),
@@ -90,7 +97,7 @@ final class JobEvents {
       tensors.put(inputs.get(i), workload.batch().inputs().get(i));
     }
     workload.batch().labels().ifPresent(labels -> tensors.put("labels", labels));
-    latest = sink.publish(new BatchEvent(RUN, step, tensors, Optional.empty(), origin()));
+    latest = sink.publish(new BatchEvent(run, step, tensors, Optional.empty(), origin()));
   }
 
   /** Waits until all of it is with the broker. */

@@ -3,6 +3,7 @@ package io.fisherwatch.bench;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * What to measure.
@@ -11,11 +12,27 @@ import java.util.Optional;
  * @param distilbert folder of {@code graph.pt} and {@code batch.safetensors}; without it the large
  *     model is a perceptron, and what is asked of a DistilBERT alone is left out
  * @param only names of the sections; empty for all
+ * @param runs that are watched at the same time under load; empty for the preset's
+ * @param layers of the model of each of them; empty for the preset's
  * @param scratch a folder for files in passing, on the disk that is measured
  */
-public record Settings(Preset preset, Optional<Path> distilbert, List<String> only, Path scratch) {
+public record Settings(
+    Preset preset,
+    Optional<Path> distilbert,
+    List<String> only,
+    OptionalInt runs,
+    OptionalInt layers,
+    Path scratch) {
 
   public Settings {
     only = List.copyOf(only);
+    requirePositive("runs", runs);
+    requirePositive("layers", layers);
+  }
+
+  private static void requirePositive(String name, OptionalInt value) {
+    if (value.isPresent() && value.getAsInt() < 1) {
+      throw new IllegalArgumentException(name + " is " + value.getAsInt() + ", not 1 or more");
+    }
   }
 }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -50,6 +51,12 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--only", split = ",", description = "Sections to run (default: all).")
   private List<String> only = new ArrayList<>();
 
+  @Option(names = "--runs", description = "Runs watched at the same time under load.")
+  private @Nullable Integer runs;
+
+  @Option(names = "--layers", description = "Layers of the model of each of them.")
+  private @Nullable Integer layers;
+
   @Option(
       names = "--scratch",
       defaultValue = "${sys:java.io.tmpdir}",
@@ -78,9 +85,19 @@ final class BenchCommand implements Callable<Integer> {
             preset,
             Optional.ofNullable(model).map(Path::toAbsolutePath),
             only,
+            positive("--runs", runs),
+            positive("--layers", layers),
             scratch.toAbsolutePath());
     write(page, new Bench(settings, typed(), System.err).run());
     return 0;
+  }
+
+  private static OptionalInt positive(String option, @Nullable Integer value)
+      throws UsageException {
+    if (value != null && value < 1) {
+      throw new UsageException(option + " is " + value + ", not 1 or more");
+    }
+    return value == null ? OptionalInt.empty() : OptionalInt.of(value);
   }
 
   /** What the user typed, less where the output goes. */

@@ -179,6 +179,11 @@ public final class KafkaEventSource implements EventSource {
     return health.status();
   }
 
+  /** What the group's coordinator calls this member; empty while it is none. */
+  public String memberId() {
+    return health.memberId();
+  }
+
   /** What is missing although events come: records that were gone before they were read. */
   public Optional<String> gap() {
     return health.gap();

@@ -176,6 +176,7 @@ final class PollLoop implements AutoCloseable {
     long now = System.nanoTime();
     Set<TopicPartition> owned = consumer.assignment();
     health.owns(owned.size());
+    health.member(consumer.groupMetadata().memberId());
     if (health.ready() && now - lastCheck < CHECK_NANOS) {
       return;
     }

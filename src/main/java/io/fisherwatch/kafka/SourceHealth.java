@@ -31,6 +31,7 @@ final class SourceHealth {
   private @Nullable String trouble;
   private @Nullable String deadLetterTrouble;
   private @Nullable String gap;
+  private String memberId = "";
 
   SourceHealth(KafkaSettings settings) {
     this.settings = settings;
@@ -68,6 +69,16 @@ final class SourceHealth {
   /** How many partitions are owned, which needs no answer of the broker's. */
   synchronized void owns(int ownedPartitions) {
     partitions = ownedPartitions;
+  }
+
+  /** What the group's coordinator calls us; empty while we are no member. */
+  synchronized void member(String id) {
+    memberId = id;
+  }
+
+  /** That name. */
+  synchronized String memberId() {
+    return memberId;
   }
 
   synchronized void works(boolean isMember) {

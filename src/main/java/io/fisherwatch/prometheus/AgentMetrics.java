@@ -2,6 +2,7 @@ package io.fisherwatch.prometheus;
 
 import com.sun.net.httpserver.HttpHandler;
 import io.fisherwatch.snapshot.AgentActivity;
+import io.fisherwatch.snapshot.OwnedPartition;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -16,6 +17,7 @@ import java.util.OptionalDouble;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /** The agent's own metrics beside those of its runs, in one registry. Safe for many threads. */
 public final class AgentMetrics implements AutoCloseable {
@@ -117,15 +119,12 @@ public final class AgentMetrics implements AutoCloseable {
    * @param stateBytes of the latest snapshots
    * @param partitions that are owned
    */
-  public void watch(LongSupplier stateBytes, LongSupplier partitions) {
+  public void watch(LongSupplier stateBytes, Supplier<List<OwnedPartition>> partitions) {
     Gauge.builder(MetricNames.STATE_BYTES.name(), stateBytes, LongSupplier::getAsLong)
         .description(MetricNames.STATE_BYTES.help())
         .strongReference(true)
         .register(meters);
-    Gauge.builder(MetricNames.PARTITION_OWNED.name(), partitions, LongSupplier::getAsLong)
-        .description(MetricNames.PARTITION_OWNED.help())
-        .strongReference(true)
-        .register(meters);
+    registry.register(new PartitionCollector(partitions));
   }
 
   /** How many events have ended in this process, whatever their type and outcome. */

@@ -107,7 +107,7 @@ public final class MetricNames {
   static final Family SNAPSHOT_SECONDS =
       new Family("fisherwatch_snapshot_seconds", "Time to copy and write a snapshot of the state.");
   static final Family PARTITION_OWNED =
-      new Family("fisherwatch_partition_owned", "Input partitions that this agent owns.");
+      new Family("fisherwatch_partition_owned", "1 for each input partition that this agent owns.");
 
   /** Those of the merge of runs that many agents share. */
   static final Family MERGED_AGENTS =

@@ -7,12 +7,14 @@ import com.sun.net.httpserver.HttpExchange;
 import io.fisherwatch.snapshot.AgentActivity;
 import io.fisherwatch.snapshot.DiagonalSource;
 import io.fisherwatch.snapshot.HistoryPoint;
+import io.fisherwatch.snapshot.PartitionSource;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** What stands under {@code /api/}: runs, their histories and diagonals, the agent, the stream. */
 final class Api {
@@ -24,18 +26,24 @@ final class Api {
   private final Readiness readiness;
   private final Supplier<AgentActivity> activity;
   private final Streams streams;
+  private final @Nullable PartitionSource partitions;
 
+  /**
+   * @param partitions null where there are none
+   */
   Api(
       SnapshotBoard board,
       DiagonalSource diagonals,
       Readiness readiness,
       Supplier<AgentActivity> activity,
-      Streams streams) {
+      Streams streams,
+      @Nullable PartitionSource partitions) {
     this.board = board;
     this.diagonals = diagonals;
     this.readiness = readiness;
     this.activity = activity;
     this.streams = streams;
+    this.partitions = partitions;
   }
 
   void handle(HttpExchange exchange, String path) throws IOException {
@@ -43,6 +51,7 @@ final class Api {
     switch (path) {
       case "/api/runs" -> runs(exchange);
       case "/api/agent" -> agent(exchange);
+      case "/api/partitions" -> partitions(exchange);
       case "/api/stream" -> streams.serve(exchange, query.first("run"));
       default -> {
         if (path.startsWith(RUNS)) {
@@ -80,6 +89,20 @@ final class Api {
               outcomes.forEach(counts::put);
             });
     Responses.json(exchange, json);
+  }
+
+  private void partitions(HttpExchange exchange) throws IOException {
+    if (partitions == null) {
+      Responses.notFound(exchange);
+      return;
+    }
+    PartitionSource.Answer answer = partitions.partitions();
+    if (answer.owners().isEmpty()) {
+      String why = answer.trouble().orElse("the broker has been asked and has not answered yet");
+      Responses.problem(exchange, 503, "Service Unavailable", why);
+      return;
+    }
+    Responses.json(exchange, PartitionsJson.of(answer.owners().get(), answer.trouble()));
   }
 
   private void run(HttpExchange exchange, String rest, Query query) throws IOException {

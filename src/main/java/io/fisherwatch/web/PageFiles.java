@@ -17,6 +17,7 @@ final class PageFiles {
           "uplot.js",
           "uplot.css",
           "agent.js",
+          "agents.js",
           "api.js",
           "app.js",
           "chart.js",

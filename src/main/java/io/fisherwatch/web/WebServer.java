@@ -5,6 +5,7 @@ import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
 import io.fisherwatch.snapshot.AgentActivity;
 import io.fisherwatch.snapshot.DiagonalSource;
+import io.fisherwatch.snapshot.PartitionSource;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -14,6 +15,7 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,14 +60,7 @@ public final class WebServer implements AutoCloseable {
             });
   }
 
-  /**
-   * Starts listening.
-   *
-   * @param diagonals streams the running diagonals
-   * @param metrics answers scrapes
-   * @param activity what the agent has done so far
-   * @throws IOException if the port cannot be had, or its certificate cannot be used
-   */
+  /** Starts listening for what takes part in no group: nothing tells of partitions. */
   public static WebServer start(
       WebSettings settings,
       SnapshotBoard board,
@@ -74,11 +69,32 @@ public final class WebServer implements AutoCloseable {
       Readiness readiness,
       Supplier<AgentActivity> activity)
       throws IOException {
+    return start(settings, board, diagonals, metrics, readiness, activity, null);
+  }
+
+  /**
+   * Starts listening.
+   *
+   * @param diagonals streams the running diagonals
+   * @param metrics answers scrapes
+   * @param activity what the agent has done so far
+   * @param partitions who has which partition; null where there are none
+   * @throws IOException if the port cannot be had, or its certificate cannot be used
+   */
+  public static WebServer start(
+      WebSettings settings,
+      SnapshotBoard board,
+      DiagonalSource diagonals,
+      HttpHandler metrics,
+      Readiness readiness,
+      Supplier<AgentActivity> activity,
+      @Nullable PartitionSource partitions)
+      throws IOException {
     InetAddress address = InetAddress.getByName(settings.host());
     HttpServer server = Listener.open(settings, address);
     Listener.warn(settings, address);
     Streams streams = new Streams(board, settings.limits().streams());
-    Api api = new Api(board, diagonals, readiness, activity, streams);
+    Api api = new Api(board, diagonals, readiness, activity, streams, partitions);
     Gate gate = new Gate(settings, address.isLoopbackAddress(), System::nanoTime);
     WebServer web = new WebServer(server, settings, gate, api, streams, metrics, readiness);
     server.setExecutor(web.threads);

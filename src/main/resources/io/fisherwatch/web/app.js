@@ -1,6 +1,7 @@
 // The live page: joins what the agent tells (api, stream) with what the page shows. The way of the data: the stream's
 // snapshots go into the store; once a second at most, every part of the page draws what the store holds.
 import { AgentPanel } from "./agent.js";
+import { AgentsPanel } from "./agents.js";
 import * as api from "./api.js";
 import { Density } from "./density.js";
 import { byId, make, setOptions, setText } from "./dom.js";
@@ -36,6 +37,7 @@ const view = {
   density: new Density(byId("bars"), byId("densitymap"), byId("densityfacts"), byId("densityof")),
   trust: new Trust(byId("trusttable"), byId("trustfacts")),
   agent: new AgentPanel(byId("agenttable"), byId("agentfacts")),
+  agents: new AgentsPanel(byId("agents")),
 };
 
 const stream = new Stream({
@@ -124,6 +126,7 @@ async function askAgent() {
   if (!connected || document.hidden) return;
   activity = await api.agent();
   view.agent.draw(activity);
+  if (!view.agents.absent) view.agents.draw(await api.partitions());
 }
 
 let drawn = -Infinity;

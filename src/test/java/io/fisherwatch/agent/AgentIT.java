@@ -290,7 +290,8 @@ class AgentIT {
     String metrics = new String(get("/metrics").body(), java.nio.charset.StandardCharsets.UTF_8);
     assertThat(metrics)
         .contains("fisherwatch_events_total{outcome=\"processed\",type=\"batch\"} 2.0")
-        .contains("fisherwatch_partition_owned 1.0");
+        .contains(
+            "fisherwatch_partition_owned{partition=\"0\",topic=\"" + kafka.topic() + "\"} 1.0");
     assertThat(a.get("durableStep").asLong()).as("of the older of two snapshots").isBetween(0L, 1L);
   }
 

@@ -13,6 +13,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -24,6 +26,10 @@ final class AgentProcess implements AutoCloseable {
   private static final Path JAR = Path.of("target/fisherwatch.jar");
   private static final Pattern COUNT =
       Pattern.compile("fisherwatch_events_total\\{([^}]*)} ([0-9.E]+)");
+
+  private static final Pattern OWNED =
+      Pattern.compile("fisherwatch_partition_owned\\{partition=\"(\\d+)\"[^}]*} 1\\.0");
+  private static final int TAIL = 4_000;
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final Path config;
@@ -86,6 +92,16 @@ final class AgentProcess implements AutoCloseable {
     return Files.readString(log);
   }
 
+  /** The end of its log, for messages. */
+  String tail() {
+    try {
+      String all = log();
+      return all.substring(Math.max(0, all.length() - TAIL));
+    } catch (IOException e) {
+      return "no log: " + e;
+    }
+  }
+
   /** Waits until its log tells of something. */
   void awaitLog(String part) throws IOException, InterruptedException {
     for (int i = 0; i < 6_000 && !log().contains(part); i++) {
@@ -112,6 +128,20 @@ final class AgentProcess implements AutoCloseable {
       }
     }
     return sum;
+  }
+
+  /** The input partitions that it owns; none while nobody answers. */
+  Set<Integer> partitions() throws InterruptedException {
+    Set<Integer> owned = new TreeSet<>();
+    try {
+      Matcher matcher = OWNED.matcher(new String(get("/metrics").body(), StandardCharsets.UTF_8));
+      while (matcher.find()) {
+        owned.add(Integer.parseInt(matcher.group(1)));
+      }
+    } catch (IOException e) {
+      return Set.of(); // not up yet
+    }
+    return owned;
   }
 
   /** Waits for so many ended events. */

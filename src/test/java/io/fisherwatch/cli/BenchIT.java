@@ -22,7 +22,9 @@ class BenchIT {
             .replace("<!-- goals -->", "<!-- goals -->\n" + earlier);
     Files.writeString(page, empty);
     for (int run = 0; run < 2; run++) {
-      assertThat(Main.run("bench", "--quick", "--out", out.toString(), "--only", "scrape"))
+      assertThat(
+              Main.run(
+                  Stream.concat(quick(), Stream.of("--only", "scrape")).toArray(String[]::new)))
           .isZero();
       String text = Files.readString(page);
       assertThat(section(text, "scrape")).contains("| 1,000 |", "load ", "libtorch ");
@@ -37,6 +39,28 @@ class BenchIT {
       assertThat(left.map(file -> String.valueOf(file.getFileName())))
           .containsExactlyInAnyOrder("benchmarks.md", "images");
     }
+  }
+
+  @Test
+  void bench_load_countsEveryBatchOnce() throws Exception {
+    Path page = out.resolve("benchmarks.md");
+    Files.writeString(page, emptied(Files.readString(Path.of("docs/benchmarks.md"))));
+    String[] load = {"--only", "load", "--runs", "3", "--layers", "4"};
+    assertThat(Main.run(Stream.concat(quick(), Stream.of(load)).toArray(String[]::new))).isZero();
+    String text = section(Files.readString(page), "load");
+    assertThat(text)
+        .contains("3 runs of a perceptron of 4 layers")
+        .containsPattern("\\| 1 \\| 1 \\| [0-9.,]+ \\|")
+        .containsPattern("\\| 2 \\| 4 \\| [0-9.,]+ \\|")
+        .contains("| a third one is started |", "| the first one is killed |")
+        .containsPattern("\\| lost \\| counted twice \\|\n[-| ]+\n\\| [0-9,]+ \\| 0 \\| 0 \\|");
+    assertThat(section(Files.readString(page), "goals"))
+        .contains("| load | batches lost | ≤ 0 | 0 | met |")
+        .contains("| load | batches counted twice | ≤ 0 | 0 | met |");
+  }
+
+  private Stream<String> quick() {
+    return Stream.of("bench", "--quick", "--out", out.toString());
   }
 
   private static String emptied(String text) {

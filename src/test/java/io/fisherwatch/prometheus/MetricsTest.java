@@ -1,6 +1,7 @@
 package io.fisherwatch.prometheus;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.fisherwatch.prometheus.MetricNames.Family;
 import io.fisherwatch.snapshot.Bound;
@@ -8,6 +9,7 @@ import io.fisherwatch.snapshot.CoreFigures;
 import io.fisherwatch.snapshot.Estimate;
 import io.fisherwatch.snapshot.Figures;
 import io.fisherwatch.snapshot.LayerFigures;
+import io.fisherwatch.snapshot.OwnedPartition;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.Settings;
 import io.fisherwatch.snapshot.SnapshotBoard;
@@ -156,6 +158,25 @@ class MetricsTest {
       done.set(true);
       publisher.join();
     }
+  }
+
+  @Test
+  void partitions_thatAreOwned_haveASeriesEachWhileTheyAre() throws IOException {
+    List<OwnedPartition> owned = new ArrayList<>();
+    PartitionCollector collector = new PartitionCollector(() -> owned);
+    assertThat(collector.collect()).isEmpty();
+    owned.add(new OwnedPartition("events", 4));
+    owned.add(new OwnedPartition("events", 11));
+    MetricSnapshot family = collector.collect().get(0);
+    assertThat(family.getMetadata().getName()).isEqualTo("fisherwatch_partition_owned");
+    assertThat(family.getDataPoints())
+        .extracting(
+            point -> point.getLabels().get("topic"),
+            point -> point.getLabels().get("partition"),
+            point -> ((GaugeSnapshot.GaugeDataPointSnapshot) point).getValue())
+        .containsExactlyInAnyOrder(tuple("events", "4", 1.0), tuple("events", "11", 1.0));
+    owned.clear();
+    assertThat(collector.collect()).isEmpty();
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.fisherwatch.web;
 
 import io.fisherwatch.snapshot.AgentActivity;
+import io.fisherwatch.snapshot.PartitionSource;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -22,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code bare RUN}: one snapshot with everything undefined that may be
  *   <li>{@code again RUN LAYERS}: the run begins another attempt
  *   <li>{@code end RUN LAYERS}, {@code forget RUN}
+ *   <li>{@code owners AGENTS AGE TROUBLE}: six partitions are shared by so many agents, of which
+ *       the first is this one, and the last partition is nobody's; 0 AGENTS: nothing is known
+ *   <li>{@code alone}, {@code grouped}: there are no partitions to tell of, and there are again
  *   <li>{@code down}, {@code up}: the server goes away, and comes back on the same port
  * </ul>
  */
@@ -29,6 +33,8 @@ final class PageFixture {
 
   private final SnapshotBoard board = new SnapshotBoard(2000);
   private final SimulatedRuns runs = new SimulatedRuns(System::currentTimeMillis);
+  private final SimulatedOwners owners = new SimulatedOwners();
+  private @Nullable PartitionSource partitions = owners;
   private int port;
   private @Nullable WebServer server;
 
@@ -68,6 +74,18 @@ final class PageFixture {
         board.published(runs.next(command[1], Integer.parseInt(command[2]), 0));
       }
       case "forget" -> board.remove(command[1]);
+      case "owners" ->
+          owners.become(Integer.parseInt(command[1]), Double.parseDouble(command[2]), command[3]);
+      case "alone" -> {
+        down();
+        partitions = null;
+        up();
+      }
+      case "grouped" -> {
+        down();
+        partitions = owners;
+        up();
+      }
       case "down" -> down();
       case "up" -> up();
       default -> throw new IllegalArgumentException("no such command: " + command[0]);
@@ -87,7 +105,8 @@ final class PageFixture {
             (run, out) -> false,
             exchange -> Responses.text(exchange, 200, "metrics"),
             Optional::empty,
-            () -> activity);
+            () -> activity,
+            partitions);
     port = server.port();
   }
 

@@ -33,6 +33,7 @@ class WebServerTest {
       new AgentActivity(Map.of("batch", Map.of("processed", 3L)), OptionalDouble.empty(), 7);
   private final SnapshotBoard board = new SnapshotBoard(10);
   private final SimulatedRuns runs = new SimulatedRuns(() -> 1_000_000L);
+  private final SimulatedOwners owners = new SimulatedOwners();
   private WebServer server;
 
   @BeforeEach
@@ -44,7 +45,8 @@ class WebServerTest {
             (run, out) -> false,
             exchange -> Responses.text(exchange, 200, "metrics"),
             () -> reason,
-            () -> activity);
+            () -> activity,
+            owners);
   }
 
   @AfterEach
@@ -69,6 +71,68 @@ class WebServerTest {
 
   private String get(String path) throws Exception {
     return ask("GET", path, "localhost:1");
+  }
+
+  private JsonNode partitions() throws Exception {
+    String answer = get("/api/partitions");
+    assertThat(answer).startsWith("HTTP/1.1 200").contains("application/json");
+    return new ObjectMapper().readTree(answer.substring(answer.indexOf("{")));
+  }
+
+  @Test
+  void partitions_ofAGroup_tellOwnersLagAndRuns() throws Exception {
+    JsonNode json = partitions();
+    assertThat(json.get("topic").asText()).isEqualTo("events");
+    assertThat(json.get("group").asText()).isEqualTo("watchers");
+    assertThat(json.get("state").asText()).isEqualTo("Stable");
+    assertThat(json.get("ageSeconds").asDouble()).isEqualTo(0.5);
+    assertThat(json.get("trouble").isNull()).isTrue();
+    assertThat(json.get("partitions")).hasSize(6);
+    JsonNode first = json.get("partitions").get(0);
+    assertThat(first.get("owner"))
+        .isEqualTo(
+            new ObjectMapper()
+                .readTree(
+                    """
+                    {"memberId": "member-0-000000", "clientId": "consumer-1", "host": "10.0.0.0",
+                     "instanceId": null, "thisAgent": true}
+                    """));
+    assertThat(first.get("lag").asLong()).isEqualTo(1200);
+    assertThat(first.get("runs").get(0).get("step").asLong()).isEqualTo(40);
+    assertThat(first.get("runs").get(1).get("step").isNull()).isTrue();
+    assertThat(first.get("runs").get(1).get("ended").asBoolean()).isTrue();
+    assertThat(json.get("partitions").get(1).get("owner").get("thisAgent").asBoolean()).isFalse();
+    assertThat(json.get("partitions").get(4).get("lag").isNull()).as("nobody could say").isTrue();
+    assertThat(json.get("partitions").get(5).get("owner").isNull()).as("nobody's").isTrue();
+  }
+
+  @Test
+  void partitions_brokerAway_areTheLastKnownWithTheirAge() throws Exception {
+    owners.become(2, 75, "no answer");
+    assertThat(partitions().get("ageSeconds").asDouble()).isEqualTo(75);
+    assertThat(partitions().get("trouble").asText()).isEqualTo("no answer");
+  }
+
+  @Test
+  void partitions_neverKnown_areAProblem() throws Exception {
+    owners.become(0, 0, "no answer");
+    assertThat(get("/api/partitions"))
+        .startsWith("HTTP/1.1 503")
+        .contains("application/problem+json", "\"detail\":\"no answer\"");
+  }
+
+  @Test
+  void partitions_ofWhatIsInNoGroup_areNotServed() throws Exception {
+    server.close();
+    server =
+        WebServer.start(
+            new WebSettings("127.0.0.1", 0),
+            board,
+            (run, out) -> false,
+            exchange -> Responses.text(exchange, 200, "metrics"),
+            () -> reason,
+            () -> activity);
+    assertThat(get("/api/partitions")).startsWith("HTTP/1.1 404");
   }
 
   @Test
