@@ -291,6 +291,20 @@ def test_traffic_is_what_the_document_says(run: Any) -> None:
         assert not set(found["sent"]) - set(wanted)
 
 
+def test_tied_traces_need_no_more_than_activations() -> None:
+    """The inner product of a table's two gradients, from δ behind the embedding and the head's input and cotangent."""
+    model, tokens = whole(False), TOKENS[:1]
+    seen: dict[str, Tensor] = {}
+    model.embed.register_forward_hook(lambda _, __, output: seen.update(embedded=output))
+    model.head.register_forward_pre_hook(lambda _, args: seen.update(head=args[0]))
+    logits = model(tokens)
+    u = signs(0, 0)
+    wanted = [model.embed.weight, model.head.weight, seen["embedded"]]
+    a, b, delta = torch.autograd.grad(logits, wanted, u)
+    found = (u[0][:, tokens[0]] * (seen["head"][0] @ delta[0].T)).sum()
+    assert float(found.detach()) == pytest.approx(float((a * b).sum()), rel=1e-12)
+
+
 def test_a_process_that_is_missing_leaves_no_figure(run: Any) -> None:
     _, ranks, folder = run
     assert len(list(folder.glob("missing-*"))) == len(ranks) - 1
@@ -366,7 +380,7 @@ def test_fully_sharded_data_parallel(tmp_path: Path) -> None:
         assert [lower, rest, above] == pytest.approx([figures.lower, figures.gap_lower, figures.gap_upper], rel=1e-10)
     reference = gram(reference_probes(model, TOKENS, EXAMPLES, PLAIN), lambda _: True)
     close(ranks[0]["gram"], reference[ALL_LAYERS.index("_total")])
-    assert MODEL.parameters == size
+    assert MODEL.parameters == size and costs.modules(MODEL) == len(ALL_LAYERS)
     share = costs.scattered(size, 2) * BYTES
     sent = ranks[0]["sent"]
     assert (sent["weights"], sent["squares"], sent["gradients"]) == (share, 4 * share, PLAIN * share)
