@@ -19,7 +19,7 @@ from ._host import HostCopy
 from ._options import Options
 from ._publisher import Publisher
 from ._safetensors import write
-from ._shards import Role, steps_of
+from ._shards import FILE, Role, steps_of
 from ._stats import Ledger
 from ._store import Store, StoredFile
 
@@ -53,6 +53,7 @@ class Uploads:
         self._ledger = ledger
         self._events = Events(options.run, options.source, role.shard)
         self._steps = steps_of(role, store, options.patience, publisher.poll)
+        self._leads = role.leads
         self._durable = DurableSteps(options, ledger.say)
         self._graph: Path | None = None
 
@@ -99,7 +100,8 @@ class Uploads:
         """
         checkpoint = self._steps.at(noted)
         if checkpoint is None:
-            self._ledger.drop("no-checkpoint", "no checkpoint has been written yet: the agent could not use this batch")
+            where = "" if self._leads else f" ({self._store.folder / FILE}, which the first rank writes, names none)"
+            self._ledger.drop("no-checkpoint", f"no checkpoint has been written yet{where}: this batch is of no use")
             return
         tensors = copy.wait()
         if _bytes(tensors) <= self._options.inline_limit:

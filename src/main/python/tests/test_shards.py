@@ -148,12 +148,13 @@ def test_a_checkpoint_that_was_given_up_leaves_every_rank_with_the_one_before(ra
         ]  # fmt: skip
 
 
-def test_a_rank_of_a_run_without_checkpoints_drops_its_batches(ranks: Any) -> None:
+def test_a_rank_of_a_run_without_checkpoints_drops_its_batches(ranks: Any, caplog: pytest.LogCaptureFixture) -> None:
     second, producer = ranks(1, patience=0.0, strict=False)
     second.checkpoint(0)
     second.batch(X, step=0)
     second.close()
     assert not producer.records and second.stats().dropped == {"no-checkpoint": 1}
+    assert f"r/{FILE}, which the first rank writes, names none" in caplog.text
 
 
 def test_the_end_of_the_run_ends_the_waiting(ranks: Any) -> None:
