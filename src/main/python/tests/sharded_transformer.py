@@ -257,6 +257,34 @@ class Shard:
         p = e / self.wire.all_reduce(e.sum(-1), self.grid.group, "softmax")[..., None]
         return p, p.sqrt()
 
+    def leading(self) -> tuple[Tensor, Tensor, int]:
+        """On the last stage: λ₁ of each position's core, its part of v₁, and the steps of Newton's method.
+
+        With e = p / max p and x = λ₁ / max p the root of 1 − x − 1/ψ(x), ψ(x) = Σ e / (x − e) over all words but the
+        likeliest, approached from the left. Every rank sees the same sums, and so stops at the same step.
+        """
+        z = self.output.detach()
+        largest = self._over_words(z.amax(-1), dist.ReduceOp.MAX)
+        e = torch.exp(z - largest[..., None])
+        total, tail = self._over_words(e.sum(-1)), e.masked_fill(e == 1, 0)
+        second = self._over_words(tail.amax(-1), dist.ReduceOp.MAX)
+        ties = self._over_words((tail == second[..., None]).sum(-1).to(e.dtype))
+        x = second + (1 - second) / (1 + 1 / (ties * second))
+        steps, change = 0, x
+        while bool((change.abs() > 1e-15 * x).any()):
+            steps += 1
+            distance = x[..., None] - tail
+            slope = -self._over_words((tail / distance.square()).sum(-1))
+            psi = self._over_words((tail / distance).sum(-1))
+            change = (1 - x - 1 / psi) / (1 - slope / psi.square())
+            x = x + change
+        v = e / (e - x[..., None])
+        norm = self._over_words(v.square().sum(-1))
+        return x / total, v / norm.sqrt()[..., None], steps
+
+    def _over_words(self, part: Tensor, op: Any = dist.ReduceOp.SUM) -> Tensor:
+        return self.wire.all_reduce(part, self.grid.group, "leading", op)
+
     def plain(self, p: Tensor, s: Tensor, signs: Tensor) -> Tensor:
         """Its part of the plain probe of F: s∘ξ − p(s·ξ), from its part of the signs that every process can draw."""
         part = signs.chunk(self.grid.tensor, -1)[self.grid.place]

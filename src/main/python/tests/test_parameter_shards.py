@@ -141,6 +141,8 @@ def work(rank: int, folder: str, tensor: int, stages: int, by_sequence: bool, ti
             for name, gradient in gradients.items():
                 found["probed"][name] += gradient.square()
     found["sent"] = dict(shard.wire.sent)
+    found["leading"] = shard.leading() if grid.last else None
+    found["sent leading"] = shard.wire.sent["leading"]
     found["plain gram"] = shard.wire.all_reduce(
         gram(list(probes(shard, TOKENS, EXAMPLES, PLAIN)), shard.counts), world, "figures"
     )
@@ -259,6 +261,20 @@ def test_probes_with_one_seed_are_those_of_the_whole(run: Any) -> None:
     assert set(found) == set(wanted)
     for name, squares in wanted.items():
         close(found[name], squares)
+
+
+def test_the_leading_eigenpair_is_found_over_a_split_vocabulary(run: Any) -> None:
+    (tensor, stages, _, tied), ranks, _ = run
+    logits = whole(tied)(TOKENS[-1:])[0].detach()  # the micro-batch that came last
+    parts = [found["leading"] for found in ranks if found["leading"] is not None]
+    assert len(parts) == tensor and max(steps for _, _, steps in parts) <= costs.STEPS
+    sent = BYTES * costs.leading_sent(MODEL, costs.Layout(tensor, stages), parts[0][2])
+    assert [found["sent leading"] for found in ranks] == [0] * (len(ranks) - tensor) + [sent] * tensor
+    vectors = torch.cat([vector for _, vector, _ in parts], -1)[0]
+    for position in range(SEQUENCE):
+        wanted = core("categorical", logits[position], None, 1.0).cotangents[0]
+        found = parts[0][0][0, position].sqrt() * vectors[position]
+        torch.testing.assert_close(found * torch.sign(found @ wanted), wanted, rtol=1e-9, atol=1e-12)
 
 
 def test_gram_matrices_of_shards_add(run: Any) -> None:

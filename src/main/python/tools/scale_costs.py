@@ -114,6 +114,11 @@ def softmax_sent(model: Model, layout: Layout, passes: int) -> float:
     return layout.ring * model.sequence * (2 + passes)
 
 
+def leading_sent(model: Model, layout: Layout, steps: int) -> float:
+    """On the last stage for the leading eigenpair: five sums over words, and two in each step of Newton's method."""
+    return layout.ring * model.sequence * (5 + 2 * steps)
+
+
 def tied_sent(model: Model, layout: Layout) -> float:
     """Between first and last stage, for each pass whose squares are wanted for each parameter."""
     return model.table / layout.tensor
@@ -150,6 +155,7 @@ TRAINING_STATE = 18  # bytes for each parameter with Adam in mixed precision: we
 ACTIVATIONS = 34  # bytes for each token, width and block (Korthikanti et al. 2022: recomputed attention, by sequence)
 
 PASSES = 3  # lower, the rest of F, the rest of the upper envelope: one random cotangent each
+STEPS = 5  # of Newton's method; as many were needed at 32,000 words
 EVERY = 10  # optimizer steps from one observed batch to the next
 
 
@@ -312,6 +318,7 @@ def traffic() -> str:
         HALF,
     )
     row("softmax, last stage", [j.observed * softmax_sent(j.model, j.layout, PASSES) for j in JOBS], SINGLE)
+    row("leading eigenpair, last stage", [j.observed * leading_sent(j.model, j.layout, STEPS) for j in JOBS], SINGLE)
     tied = [j.observed * PASSES * j.model.tied for j in JOBS]
     row("tied weights, ends, traces", [t * pipeline_sent(j.model, j.layout) for t, j in zip(tied, JOBS)], HALF)
     row("tied weights, ends, diagonal", [t * tied_sent(j.model, j.layout) for t, j in zip(tied, JOBS)], HALF)
