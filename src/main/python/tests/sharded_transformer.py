@@ -271,7 +271,7 @@ class Shard:
         ties = self._over_words((tail == second[..., None]).sum(-1).to(e.dtype))
         x = second + (1 - second) / (1 + 1 / (ties * second))
         steps, change = 0, x
-        while bool((change.abs() > 1e-15 * x).any()):
+        while steps < 100 and bool((change.abs() > 1e-15 * x).any()):
             steps += 1
             distance = x[..., None] - tail
             slope = -self._over_words((tail / distance.square()).sum(-1))
