@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +107,19 @@ def test_without_a_checkpoint_the_first_batch_of_the_first_rank_brings_one_for_a
 
 
 def test_a_batch_waits_for_the_checkpoint_that_the_first_rank_is_writing(ranks: Any) -> None:
+    looked: list[int] = []
+    monkeypatch = pytest.MonkeyPatch()
     first, slow = ranks(0)
     second, producer = ranks(1)
     slow.held.clear()
     for watch in (first, second):
         watch.checkpoint(0)
         watch.batch(X, step=3)
-    time.sleep(0.5)
+    until("it is the batch's turn", lambda: second._worker.waiting == 0)
+    monkeypatch.setattr(producer, "poll", lambda _: looked.append(0) or 0)
+    until("the worker thread has looked more than once", lambda: len(looked) > 2)
     assert not producer.records
+    monkeypatch.undo()
     slow.held.set()
     until("the batch is out", lambda: len(producer.records) == 1)
     assert summary(producer) == [("training-events", "batch", 3, "rank-1", 0)]
