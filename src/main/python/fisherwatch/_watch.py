@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import time
-import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +25,7 @@ from ._shards import Role
 from ._stats import Ledger, Stats
 from ._store import Store
 from ._uploads import Uploads, WrittenGraph
-from ._worker import Worker
+from ._worker import Worker, at_exit
 
 EXIT_SECONDS = 5.0
 EXPORTS = 5  # attempts, each with another batch
@@ -85,7 +83,7 @@ class Watch:
         self._publisher = Publisher(options, self._ledger, producer)
         self._uploads = Uploads(options, self._role, store, self._publisher, self._ledger)
         self._worker = Worker(options.queue_size, self._ledger, self._publisher.poll)
-        self._at_exit = _at_exit(self)
+        self._at_exit = at_exit(self._close, None, EXIT_SECONDS)
 
     def batch(self, inputs: Any, labels: Tensor | None = None, step: int | None = None) -> None:
         """A batch was drawn for training.
@@ -320,19 +318,6 @@ class Watch:
             self._ledger.say(
                 "lost", f"closed after {timeout:.0f} s; {jobs} jobs are undone and {events} events not taken by Kafka"
             )
-
-
-def _at_exit(watch: Watch) -> Callable[[], None]:
-    """Flushes a watch that was never closed when the interpreter ends; returns how to take that back."""
-    reference = weakref.ref(watch)
-
-    def end() -> None:
-        left = reference()
-        if left is not None:
-            left._close(None, EXIT_SECONDS)
-
-    atexit.register(end)
-    return lambda: atexit.unregister(end)
 
 
 def watch(
