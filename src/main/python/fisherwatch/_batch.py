@@ -95,6 +95,24 @@ def named(model: nn.Module, inputs: Any, labels: Tensor | None, pick: InputsPick
     return Batch(Call(tuple(chosen), by_name), everything)
 
 
+def check_form(batch: Batch, call: Call, lengths: Mapping[str, tuple[int, ...]] | None) -> None:
+    """Holds a batch against a graph that takes these inputs, and for `lengths` no other dimensions behind the first.
+
+    Raises:
+        BatchError: the graph could not be run on it
+    """
+    if batch.call.names != call.names:
+        raise BatchError(f"the batch has the inputs {batch.call.names}; the graph takes {call.names}")
+    for name, length in (lengths or {}).items():
+        found = tuple(batch.tensors[name].shape[1:])
+        if found != length:
+            raise BatchError(
+                f"{name} has the shape [N, {', '.join(map(str, found))}]; the graph holds for "
+                f"[N, {', '.join(map(str, length))}] only, since tracing made a constant of the length. "
+                "Pad all batches to one length"
+            )
+
+
 def sample(batch: Batch, most: int | None, generator: torch.Generator) -> Batch:
     """At most so many of its examples, drawn without replacement, in their order."""
     if most is None or batch.examples <= most:

@@ -29,11 +29,16 @@ def unwrap(model: nn.Module) -> nn.Module:
             return model
 
 
-def is_first_rank() -> bool:
-    """Whether this process is the one of its group that publishes."""
+def rank() -> str:
+    """This process's number among those of its job; 0 if it is alone."""
     if dist.is_available() and dist.is_initialized():
-        return dist.get_rank() == 0
-    return os.environ.get("RANK", "0") == "0"  # torchrun sets it before the group is made
+        return str(dist.get_rank())
+    return os.environ.get("RANK", "0")  # torchrun sets it before the group is made
+
+
+def is_first_rank() -> bool:
+    """Whether this process is the one of its group that publishes a run's checkpoints."""
+    return rank() == "0"
 
 
 def is_sharded(model: nn.Module) -> bool:

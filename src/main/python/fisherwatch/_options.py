@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Union
 
 from ._http import DEFAULT_AGENT
+from ._shards import SHARD
 
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 KINDS = ("categorical", "bernoulli", "gaussian")
@@ -34,6 +35,9 @@ class Options:
 
     bootstrap_servers: str = "localhost:9092"
     topic: str = "training-events"
+    shard: str | None = None
+    checkpoints_topic: str | None = None
+    patience: float = 60.0
     source: str = field(default_factory=_source)
     kafka: Mapping[str, Any] = field(default_factory=dict)
     message_timeout: float = 300.0
@@ -69,6 +73,16 @@ class Options:
             raise ValueError(
                 f"run is {self.run!r}, which should be 1 to 200 letters, digits, '.', '_' or '-', no sign first"
             )
+        if self.shard is not None and not (isinstance(self.shard, str) and SHARD.fullmatch(self.shard)):
+            raise ValueError(
+                f"shard is {self.shard!r}, which should be 'rank', or a name of 1 to 100 letters, digits, '.', '_', '-'"
+            )
+        if self.checkpoints_topic is not None and self.shard is None:
+            raise ValueError("checkpoints_topic is for a sharded run; without shard checkpoints go to topic")
+        if self.topic_of_checkpoints == self.topic and self.shard is not None:
+            raise ValueError(f"checkpoints_topic is topic, {self.topic!r}; checkpoints of a sharded run need their own")
+        if not self.patience >= 0:
+            raise ValueError(f"patience is {self.patience!r}, which should be seconds, 0 or more")
         if self.export not in EXPORTS:
             raise ValueError(f"export is {self.export!r}, which should be one of {', '.join(EXPORTS)}")
         kind = self.likelihood.get("kind")
@@ -88,6 +102,13 @@ class Options:
             _at_least("max_examples", self.max_examples, 1)
         if self.max_share is not None and not 0 < self.max_share <= 1:
             raise ValueError(f"max_share is {self.max_share!r}, which should be above 0 and at most 1")
+
+    @property
+    def topic_of_checkpoints(self) -> str:
+        """Where checkpoints and the end of the run go."""
+        if self.shard is None:
+            return self.topic
+        return self.checkpoints_topic or f"{self.topic}-checkpoints"
 
     @classmethod
     def of(cls, run: str, store: str | os.PathLike[str], options: Mapping[str, Any]) -> Options:

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any, Callable, Protocol
 
-from ._events import CHECKPOINT, Event
+from ._events import BATCH, CHECKPOINT, Event
 from ._options import Options
 from ._stats import Ledger
 
@@ -94,8 +94,8 @@ class Publisher:
         self._producer.poll(0)
         try:
             self._producer.produce(
-                self._options.topic,
-                key=event.run,
+                self._options.topic if event.type == BATCH else self._options.topic_of_checkpoints,
+                key=event.key,
                 value=event.value,
                 headers=list(event.headers),
                 on_delivery=delivered,

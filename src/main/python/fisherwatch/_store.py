@@ -10,7 +10,9 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from ._safetensors import Sink
 STEP = re.compile(r"(?:step|batch)-(\d+)\b.*\.safetensors")
 DIGITS = 12
 ABANDONED_SECONDS = 3600.0
+HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:60]
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,22 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Puts a small file that changes in its place, at once; unlike the others it has no digest in its name."""
+        part = self._part(name)
+        try:
+            part.write_bytes(content)
+            part.replace(self.folder / name)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def content(self, name: str) -> bytes | None:
+        """What is in a small file; None if there is none."""
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
     def prune_below(self, step: int, newest: Path) -> int:
         """Removes checkpoints of earlier steps and their batches, the newest file never; returns how many went."""
         return sum(_remove(path) for path, at in self._steps() if at < step and path != newest)
@@ -129,7 +148,8 @@ class Store:
 
     def _part(self, name: str) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)  # anew, if somebody tidied up
-        return self.folder / f".{name}.{os.getpid()}.part"
+        own = f"{HOST}.{os.getpid()}.{secrets.token_hex(4)}"  # the folder may be many machines'
+        return self.folder / f".{name}.{own}.part"
 
     def _place(self, part: Path, name: str, sha256: str) -> StoredFile:
         path = self.folder / name

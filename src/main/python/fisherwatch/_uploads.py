@@ -19,6 +19,7 @@ from ._host import HostCopy
 from ._options import Options
 from ._publisher import Publisher
 from ._safetensors import write
+from ._shards import FILE, Role, steps_of
 from ._stats import Ledger
 from ._store import Store, StoredFile
 
@@ -44,16 +45,17 @@ class WrittenGraph:
 class Uploads:
     """Jobs of one run, to be run in the order in which things happened. Not for more than one thread."""
 
-    def __init__(self, options: Options, store: Store, publisher: Publisher, ledger: Ledger) -> None:
+    def __init__(self, options: Options, role: Role, store: Store, publisher: Publisher, ledger: Ledger) -> None:
         """With a store that can be written to."""
         self._options = options
         self._store = store
         self._publisher = publisher
         self._ledger = ledger
-        self._events = Events(options.run, options.source)
+        self._events = Events(options.run, options.source, role.shard)
+        self._steps = steps_of(role, store, options.patience, publisher.poll)
+        self._leads = role.leads
         self._durable = DurableSteps(options, ledger.say)
         self._graph: Path | None = None
-        self._published: int | None = None
 
     def checkpoint(self, step: int, copy: HostCopy, graph: WrittenGraph) -> Path | None:
         """Writes weights and publishes them; returns the file, or None if the broker has been away for too long."""
@@ -76,7 +78,7 @@ class Uploads:
         if self._options.layers:
             body["layers"] = [dict(rule) for rule in self._options.layers]
         self._publisher.publish(self._events.checkpoint(step, body))
-        self._published = step
+        self._steps.published(step)
         return weights.path
 
     def prune(self, newest: Path) -> None:
@@ -91,23 +93,29 @@ class Uploads:
             if self._graph is not None:
                 self._store.prune_graphs(self._graph)
 
-    def batch(self, step: int, copy: HostCopy) -> None:
-        """Publishes a batch, within the event or in a file that goes when the checkpoint before it does."""
-        if self._published is None:
-            self._ledger.drop("no-checkpoint", "no checkpoint has been written yet: the agent could not use this batch")
+    def batch(self, step: int, noted: int, copy: HostCopy) -> None:
+        """Publishes a batch, within the event or in a file that goes when the checkpoint before it does.
+
+        `noted` is the step of the last checkpoint that this process was asked for.
+        """
+        checkpoint = self._steps.at(noted)
+        if checkpoint is None:
+            where = "" if self._leads else f" ({self._store.folder / FILE}, which the first rank writes, names none)"
+            self._ledger.drop("no-checkpoint", f"no checkpoint has been written yet{where}: this batch is of no use")
             return
         tensors = copy.wait()
         if _bytes(tensors) <= self._options.inline_limit:
             buffer = io.BytesIO()
             write(tensors, buffer)
-            self._publisher.publish(self._events.batch(step, buffer.getvalue()))
+            self._publisher.publish(self._events.batch(step, buffer.getvalue(), checkpoint))
         else:
-            file = self._store.write(f"batch-{self._published}", partial(write, tensors))
-            self._publisher.publish(self._events.batch_file(step, file.reference()))
+            file = self._store.write(f"batch-{checkpoint}", partial(write, tensors))
+            self._publisher.publish(self._events.batch_file(step, file.reference(), checkpoint))
 
     def ended(self, step: int, status: str) -> None:
         """Publishes the end of the run."""
         self._publisher.publish(self._events.run_ended(step, status))
+        self._steps.ended()
 
 
 def _bytes(tensors: Mapping[str, Tensor]) -> int:

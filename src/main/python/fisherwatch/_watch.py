@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import time
-import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Callable
 
@@ -16,16 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from . import _model
-from ._batch import Batch, as_published, named, sample, without_soft_labels
+from ._batch import Batch, as_published, check_form, named, sample, without_soft_labels
 from ._errors import BatchError, ExportError
 from ._export import Graph, export_graph
 from ._host import HostCopy
 from ._options import InputsPick, LogitsPick, Options
 from ._publisher import Producer, Publisher, kafka_producer
+from ._shards import Role
 from ._stats import Ledger, Stats
 from ._store import Store
 from ._uploads import Uploads, WrittenGraph
-from ._worker import Worker
+from ._worker import Worker, at_exit
 
 EXIT_SECONDS = 5.0
 EXPORTS = 5  # attempts, each with another batch
@@ -37,8 +37,8 @@ MakeProducer = Callable[[Options, Callable[[Any], None]], Producer]
 class Watch:
     """Publishes the checkpoints and some of the batches of a training job. Made by :func:`watch`.
 
-    For one thread. After construction nothing is raised (unless `strict`), nothing waits, and a process that is not
-    the first of its group, or that was forked, does nothing.
+    For one thread. After construction nothing is raised (unless `strict`), nothing waits, and a process that was
+    forked, or that is not the first of its group and no shard, does nothing.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Watch:
             raise ExportError(_model.SHARDED)
         self._pid = os.getpid()
         self._closed = False
-        self._publishes = _model.is_first_rank()
+        self._role = Role.of(options.shard)
         self._ledger = Ledger(options.run, options.strict)
         self._given = graph is not None
         self._exported = graph
@@ -66,23 +66,24 @@ class Watch:
         self._write_after = 0.0
         self._calls = 0
         self._last_step = 0
+        self._noted: int | None = None
         self._checkpoints = 0
         self._pending: tuple[int, HostCopy] | None = None
         self._free = deque(HostCopy() for _ in range(options.checkpoints_in_flight))
         self._random = torch.Generator().manual_seed(options.seed)
         self._began = time.perf_counter()
-        if not self._publishes:
+        if not self._role.publishes:
             return
         self._store = store = Store(options.store, options.run)
-        if graph is not None:
+        if self._role.leads and graph is not None:
             self._graph = self._write(graph)
-        elif example_inputs is not None:
+        elif self._role.leads and example_inputs is not None:
             batch = named(self._model, example_inputs, None, options.inputs, options.likelihood.get("mask"))
             self._graph = self._export(batch)
         self._publisher = Publisher(options, self._ledger, producer)
-        self._uploads = Uploads(options, store, self._publisher, self._ledger)
+        self._uploads = Uploads(options, self._role, store, self._publisher, self._ledger)
         self._worker = Worker(options.queue_size, self._ledger, self._publisher.poll)
-        self._at_exit = _at_exit(self)
+        self._at_exit = at_exit(self._close, None, EXIT_SECONDS)
 
     def batch(self, inputs: Any, labels: Tensor | None = None, step: int | None = None) -> None:
         """A batch was drawn for training.
@@ -100,11 +101,11 @@ class Watch:
         self._ledger.raise_first()
 
     def checkpoint(self, step: int) -> None:
-        """The weights are those after so many optimizer steps. With FSDP, to be called on every rank."""
+        """The weights are those after so many optimizer steps. With FSDP or `shard`, to be called on every rank."""
         if self._sharded and not self._closed and os.getpid() == self._pid:
             with self._guarded():
                 gathered = dict(_model.full_state(self._model))
-                if self._publishes:
+                if self._role.publishes:
                     self._checkpoint(step, gathered)
         elif self._at_work():
             with self._guarded():
@@ -128,7 +129,7 @@ class Watch:
 
     def stats(self) -> Stats:
         """What was done and what was not."""
-        at_work = self._publishes and not self._closed
+        at_work = self._role.publishes and not self._closed
         return Stats(
             delivered=dict(self._ledger.delivered),
             dropped=dict(self._ledger.dropped),
@@ -160,14 +161,16 @@ class Watch:
             return
         mask = self._options.likelihood.get("mask")
         batch = named(self._model, inputs, labels, self._options.inputs, mask)
-        if self._graph is None:
+        if self._graph is None and self._role.leads:
             self._graph = self._export(batch)
-        self._check_form(batch, self._graph)
+        graph = self._graph or self._exported  # neither on a rank that exports nothing: the agent will check
+        if graph is not None:
+            check_form(batch, graph.call, graph.lengths)
         batch = self._with_classes(batch)
-        self._begin(step, self._graph)
+        noted = self._begin(step)
         batch = sample(batch, self._options.max_examples, self._random)
         copy = HostCopy().fill(as_published(batch.tensors))
-        if not self._worker.offer(lambda: self._uploads.batch(step, copy)):
+        if not self._worker.offer(lambda: self._uploads.batch(step, noted, copy)):
             self._queue_full()
 
     def _passes(self) -> bool:
@@ -179,16 +182,26 @@ class Watch:
             return True
         return False
 
-    def _begin(self, step: int, graph: WrittenGraph) -> None:
-        """Before a batch goes a checkpoint: the one that waited for the graph, or the weights as they are."""
-        if self._pending is not None:
+    def _begin(self, step: int) -> int:
+        """Before a batch goes a checkpoint: the one that waited for the graph, or the weights as they are.
+
+        Returns:
+            the step of the last that was asked for
+        """
+        if self._pending is not None and self._graph is not None:
             (at, copy), self._pending = self._pending, None
-            self._offer_checkpoint(at, copy, graph)
+            self._offer_checkpoint(at, copy, self._graph)
         elif not self._checkpoints and not self._sharded:
             self._checkpoint(step, None)
+        self._noted = step if self._noted is None else self._noted
+        return self._noted
 
     def _checkpoint(self, step: int, state: dict[str, Tensor] | None) -> None:
         self._last_step = max(self._last_step, step)
+        self._noted = step
+        if not self._role.leads:
+            self._checkpoints += 1
+            return
         if self._passes():
             return
         if self._pending is not None:  # nobody has seen it
@@ -249,18 +262,6 @@ class Watch:
             return True
         return False
 
-    def _check_form(self, batch: Batch, graph: WrittenGraph) -> None:
-        if batch.call.names != graph.call.names:
-            raise BatchError(f"the batch has the inputs {batch.call.names}; the graph takes {graph.call.names}")
-        for name, length in (graph.lengths or {}).items():
-            found = tuple(batch.tensors[name].shape[1:])
-            if found != length:
-                raise BatchError(
-                    f"{name} has the shape [N, {', '.join(map(str, found))}]; the graph holds for "
-                    f"[N, {', '.join(map(str, length))}] only, since tracing made a constant of the length. "
-                    "Pad all batches to one length"
-                )
-
     def _with_classes(self, batch: Batch) -> Batch:
         found = without_soft_labels(batch, self._options.likelihood["kind"])
         if found is not batch:
@@ -282,7 +283,7 @@ class Watch:
         self._ledger.drop("queue-full", f"the queue is full ({self._options.queue_size} jobs): batches are dropped")
 
     def _at_work(self) -> bool:
-        return self._publishes and not self._closed and os.getpid() == self._pid
+        return self._role.publishes and not self._closed and os.getpid() == self._pid
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -307,27 +308,16 @@ class Watch:
         deadline = time.monotonic() + timeout
         if self._pending is not None:
             self._ledger.drop("no-graph", "no batch was given, so that no graph could be exported")
-        last = None if status is None else lambda: self._uploads.ended(self._last_step, status)
-        jobs = self._worker.close(last, deadline)
+        ends = status is not None and self._role.leads
+        jobs = self._worker.close(
+            partial(self._uploads.ended, self._last_step, str(status)) if ends else None, deadline
+        )
         events = self._publisher.close(deadline - time.monotonic())
         if jobs or events:
             self._ledger.dropped["lost-at-close"] += jobs + events
             self._ledger.say(
                 "lost", f"closed after {timeout:.0f} s; {jobs} jobs are undone and {events} events not taken by Kafka"
             )
-
-
-def _at_exit(watch: Watch) -> Callable[[], None]:
-    """Flushes a watch that was never closed when the interpreter ends; returns how to take that back."""
-    reference = weakref.ref(watch)
-
-    def end() -> None:
-        left = reference()
-        if left is not None:
-            left._close(None, EXIT_SECONDS)
-
-    atexit.register(end)
-    return lambda: atexit.unregister(end)
 
 
 def watch(

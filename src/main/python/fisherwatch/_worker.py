@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 import time
-from typing import Callable
+import weakref
+from typing import Any, Callable
 
 from ._stats import Ledger
 
@@ -83,3 +85,16 @@ class Worker:
             job()
         except Exception as e:  # the thread must live on; the ledger says what it was
             self._ledger.drop("failed", f"a job failed: {type(e).__name__}: {e}", e)
+
+
+def at_exit(method: Callable[..., None], *arguments: Any) -> Callable[[], None]:
+    """Calls an object's method when the interpreter ends, if the object is still there; returns how to undo that."""
+    reference = weakref.WeakMethod(method)
+
+    def end() -> None:
+        left = reference()
+        if left is not None:
+            left(*arguments)
+
+    atexit.register(end)
+    return lambda: atexit.unregister(end)

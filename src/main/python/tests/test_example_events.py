@@ -19,7 +19,10 @@ from fisherwatch import _events
 from fisherwatch._safetensors import write
 
 EXAMPLES = REPOSITORY / "src" / "test" / "resources" / "events"
+NAMES = ("checkpoint", "batch", "batch-file", "run-ended")
+SHARDED = ("shard-batch", "shard-batch-file")
 DIGEST = "0123456789abcdef" * 4
+FILE = {"uri": "file:///ckpt/batch-1220-7.safetensors", "sha256": DIGEST}
 
 
 class _Bytes:
@@ -39,6 +42,7 @@ def made_today(monkeypatch: pytest.MonkeyPatch) -> dict[str, _events.Event]:
     monkeypatch.setattr(_events, "datetime", Clock)
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
     events = _events.Events("agnews-17", "urn:fisherwatch:python:trainer:7")
+    shard = _events.Events("agnews-17", "urn:fisherwatch:python:trainer:7", "rank-1")
     batch = _Bytes()
     write({"features": torch.tensor([[0.5, -1.0], [2.0, 3.0]]), "labels": torch.tensor([1, 0])}, batch)
     body = {
@@ -51,22 +55,24 @@ def made_today(monkeypatch: pytest.MonkeyPatch) -> dict[str, _events.Event]:
     }
     return {
         "checkpoint": events.checkpoint(1200, body),
-        "batch": events.batch(1210, batch.content),
-        "batch-file": events.batch_file(1220, {"uri": "file:///ckpt/batch-1220-7.safetensors", "sha256": DIGEST}),
+        "batch": events.batch(1210, batch.content, 1200),
+        "batch-file": events.batch_file(1220, FILE, 1200),
         "run-ended": events.run_ended(1300, "completed"),
+        "shard-batch": shard.batch(1210, batch.content, 1200),
+        "shard-batch-file": shard.batch_file(1220, FILE, 1200),
     }
 
 
 def as_text(event: _events.Event) -> str:
     record = {
-        "key": event.run,
+        "key": event.key,
         "headers": {name: value.decode() for name, value in event.headers},
         "value": base64.b64encode(event.value).decode(),
     }
     return json.dumps(record, indent=2) + "\n"
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "batch", "batch-file", "run-ended"])
+@pytest.mark.parametrize("name", [*NAMES, *SHARDED])
 def test_the_examples_are_what_the_client_makes(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """After a change on purpose: FISHERWATCH_REWRITE=1 pytest tests/test_example_events.py; look at what it changes."""
     path = EXAMPLES / "python" / f"{name}.json"
@@ -85,7 +91,14 @@ def received(path: Path) -> topic.Received:
 @pytest.mark.parametrize("maker", ["python", "java"])
 def test_the_examples_of_both_sides_decode(maker: str) -> None:
     events = {path.stem: received(path) for path in sorted((EXAMPLES / maker).glob("*.json"))}
-    assert set(events) == {"checkpoint", "batch", "batch-file", "run-ended"}
+    sharded = {name.replace("shard-", ""): events.pop(name) for name in SHARDED if name in events}
+    assert set(events) == set(NAMES) and set(sharded) in (set(), {"batch", "batch-file"})
+    for name, event in sharded.items():
+        assert (event.shard, event.checkpoint_step) == ("rank-1", 1200)
+        assert (event.run, event.step, event.body) == (events[name].run, events[name].step, events[name].body)
+        assert {n: t.tolist() for n, t in event.tensors.items()} == {
+            n: t.tolist() for n, t in events[name].tensors.items()
+        }
     assert {event.run for event in events.values()} == {"agnews-17"}
     assert {name: event.step for name, event in events.items()} == {
         "checkpoint": 1200, "batch": 1210, "batch-file": 1220, "run-ended": 1300
@@ -97,5 +110,5 @@ def test_the_examples_of_both_sides_decode(maker: str) -> None:
     assert checkpoint["layers"] == [{"name": "embeddings", "match": "^distilbert\\.embeddings\\."}]
     tensors = events["batch"].tensors
     assert tensors["features"].tolist() == [[0.5, -1.0], [2.0, 3.0]] and tensors["labels"].tolist() == [1, 0]
-    assert events["batch-file"].body == {"uri": "file:///ckpt/batch-1220-7.safetensors", "sha256": DIGEST}
+    assert events["batch-file"].body == FILE
     assert events["run-ended"].body["status"] == "completed"
