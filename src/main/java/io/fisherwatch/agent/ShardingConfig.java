@@ -1,5 +1,6 @@
 package io.fisherwatch.agent;
 
+import io.fisherwatch.config.ConfigTree;
 import java.time.Duration;
 
 /**

@@ -46,7 +46,7 @@ final class ScrapeSection implements Section {
             site.rounds()
                 .add("plain", () -> get(client, plain.getAddress().getPort()))
                 .add("scrape", () -> get(client, server.port()))
-                .run(20, site.preset().pick(3, 15, 50));
+                .run(site.preset().pick(3, 15, 50));
         long lines = new String(body, java.nio.charset.StandardCharsets.UTF_8).lines().count();
         part.add(
             new Table("layers", "lines", "size", "same bytes from memory", "scrape", "ratio")

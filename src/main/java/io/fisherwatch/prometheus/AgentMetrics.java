@@ -124,7 +124,7 @@ public final class AgentMetrics implements AutoCloseable {
         .description(MetricNames.STATE_BYTES.help())
         .strongReference(true)
         .register(meters);
-    registry.register(new PartitionCollector(partitions));
+    scrape.register(new PartitionCollector(partitions));
   }
 
   /** How many events have ended in this process, whatever their type and outcome. */

@@ -11,6 +11,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.exporter.httpserver.MetricsHandler;
+import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 
 /** What every scrape has: the runs of a board and the process. Others add meters of their own. */
@@ -36,6 +37,11 @@ final class Scrape implements AutoCloseable {
 
   MeterRegistry meters() {
     return meters;
+  }
+
+  /** Adds series that no meter can have. */
+  void register(MultiCollector collector) {
+    registry.register(collector);
   }
 
   /** Answers scrapes, as OpenMetrics or as Prometheus text. */
