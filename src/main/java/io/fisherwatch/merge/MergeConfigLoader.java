@@ -85,7 +85,7 @@ public final class MergeConfigLoader {
         shares,
         published ? Optional.of(name("merge.topic", WebSection.NONE)) : Optional.empty(),
         folder("merge.diagonals"),
-        tree.duration("merge.diagonalInterval", Duration.ofSeconds(60)),
+        tree.duration("merge.diagonalInterval", Duration.ofMinutes(1)),
         tree.duration("merge.endedRetention", Duration.ofHours(24)));
   }
 

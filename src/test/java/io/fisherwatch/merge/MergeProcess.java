@@ -17,7 +17,7 @@ import java.util.function.Predicate;
 final class MergeProcess implements AutoCloseable {
 
   private static final Path JAR = Path.of("target/fisherwatch.jar");
-  private static final Duration PATIENCE = Duration.ofSeconds(120);
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final Path config;

@@ -46,7 +46,7 @@ class MergeTopologyTest {
           "shares",
           Optional.of("runs"),
           Optional.empty(),
-          Duration.ofSeconds(60),
+          Duration.ofMinutes(1),
           Duration.ofHours(1));
 
   private SnapshotBoard board;
