@@ -6,7 +6,6 @@ import io.fisherwatch.snapshot.OwnedPartition;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.state.StateStore;
 import java.nio.file.Path;
-import java.time.Clock;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -15,12 +14,15 @@ class PartitionsTest {
 
   @TempDir private Path folder;
 
-  /** Without runs no workshop is needed. */
   private Partitions partitions(boolean withState) {
     SnapshotBoard board = new SnapshotBoard(10);
     StateKeeper keeper = new StateKeeper(board, 1, System::nanoTime, seconds -> {});
     StateStore store = withState ? new StateStore(folder, "group") : null;
-    return new Partitions(null, board, Clock.systemUTC(), store, keeper, (counts, times) -> {});
+    Partitions.Kind none =
+        name -> {
+          throw new IllegalStateException("no run was expected, and least of all " + name);
+        };
+    return new Partitions(none, board, store, keeper, (counts, times) -> {});
   }
 
   @ParameterizedTest
