@@ -1,7 +1,7 @@
 package io.fisherwatch.merge;
 
 import io.fisherwatch.files.FileRoots;
-import io.fisherwatch.kafka.Topics;
+import io.fisherwatch.kafka.TopicCheck;
 import io.fisherwatch.monitor.DiagonalMerge;
 import io.fisherwatch.prometheus.MergeMetrics;
 import io.fisherwatch.snapshot.DiagonalSource;
@@ -80,7 +80,7 @@ public final class Merge implements AutoCloseable {
   /** Reads and merges shares until {@link #stop()}. */
   public void run() throws InterruptedException {
     Duration patience = config.shutdownTimeout().multipliedBy(3).dividedBy(4);
-    try (Topics topics = new Topics(config.kafka())) {
+    try (TopicCheck topics = new TopicCheck(config.kafka())) {
       do {
         Optional<String> problem = problem(topics);
         health.topics(problem);
@@ -102,7 +102,7 @@ public final class Merge implements AutoCloseable {
   }
 
   /** What is wrong with the topics, the merged runs' being made if it is missing. */
-  private Optional<String> problem(Topics topics) throws InterruptedException {
+  private Optional<String> problem(TopicCheck topics) throws InterruptedException {
     Optional<String> shares =
         topics.problem(
             config.merging().sharesTopic(),

@@ -17,7 +17,7 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
 /** Looks whether topics are there, and makes compacted ones. Waits for answers. For one thread. */
-public final class Topics implements AutoCloseable {
+public final class TopicCheck implements AutoCloseable {
 
   private static final long ANSWER_SECONDS = 10;
 
@@ -25,7 +25,7 @@ public final class Topics implements AutoCloseable {
   private @Nullable Admin admin;
 
   /** Asks nothing yet. */
-  public Topics(Connection connection) {
+  public TopicCheck(Connection connection) {
     this.connection = connection;
   }
 
