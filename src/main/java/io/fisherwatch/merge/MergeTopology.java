@@ -21,6 +21,9 @@ final class MergeTopology {
   static final String MERGED = "merged";
   static final String TOMBSTONES = "tombstones";
 
+  /** Bytes of a record of the changelog: a share has 16 MiB at most. */
+  static final int LARGEST_RECORD = 20 << 20;
+
   private static final String SOURCE = "source";
   private static final String PROCESSOR = "merge";
 
@@ -31,7 +34,7 @@ final class MergeTopology {
     StoreBuilder<TimestampedKeyValueStore<String, byte[]>> store =
         Stores.timestampedKeyValueStoreBuilder(
                 Stores.inMemoryKeyValueStore(STORE), Serdes.String(), Serdes.ByteArray())
-            .withLoggingEnabled(Map.of());
+            .withLoggingEnabled(Map.of("max.message.bytes", Integer.toString(LARGEST_RECORD)));
     Topology topology = new Topology();
     topology.addSource(
         SOURCE, new ByteArrayDeserializer(), new ByteArrayDeserializer(), config.sharesTopic());

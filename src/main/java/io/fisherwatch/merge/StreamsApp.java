@@ -70,6 +70,7 @@ final class StreamsApp implements AutoCloseable {
       // a killed merge's tasks are free after 10 s
       properties.put("session.timeout.ms", 10_000);
     }
+    properties.put("max.request.size", MergeTopology.LARGEST_RECORD);
     // as often as runs are merged
     properties.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 1_000);
     properties.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
