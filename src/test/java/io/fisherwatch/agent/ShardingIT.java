@@ -9,6 +9,7 @@ import io.fisherwatch.event.Origin;
 import io.fisherwatch.event.RunEndedEvent;
 import io.fisherwatch.kafka.KafkaEventSink;
 import io.fisherwatch.kafka.KafkaSettings;
+import io.fisherwatch.safetensors.HostTensor;
 import io.fisherwatch.share.MergedRun;
 import io.fisherwatch.share.ShareStamp;
 import io.fisherwatch.snapshot.Estimate;
@@ -80,6 +81,11 @@ class ShardingIT {
 
   /** What one agent makes of the same events, in their order. */
   private RunSnapshot alone(Sharded run) throws Exception {
+    return alone(run, port -> {});
+  }
+
+  /** The same, and what its port serves. */
+  private RunSnapshot alone(Sharded run, PortReader reader) throws Exception {
     KafkaSettings plain =
         new KafkaSettings(run.broker.bootstrapServers(), "plain", "plain.dlq", "plain", Map.of());
     int events = 0;
@@ -102,12 +108,17 @@ class ShardingIT {
         () -> all + " events ended, not " + agent.agent.eventsEnded(),
         () -> agent.agent.eventsEnded() == all);
     RunSnapshot figures = agent.runs().get(Sharded.RUN);
+    reader.read(agent.agent.port());
     agent.stop();
     return figures;
   }
 
   private static void assertSame(MergedRun merged, RunSnapshot alone) {
-    Figures ours = merged.snapshot().figures();
+    assertSame(merged.snapshot(), alone);
+  }
+
+  private static void assertSame(RunSnapshot merged, RunSnapshot alone) {
+    Figures ours = merged.figures();
     Figures theirs = alone.figures();
     assertThat(ours.examples()).isEqualTo(theirs.examples());
     assertThat(ours.positions()).isEqualTo(theirs.positions());
@@ -126,9 +137,9 @@ class ShardingIT {
             one.getValue().trace().value());
       }
     }
-    assertClose("batches", merged.snapshot().effectiveBatches(), alone.effectiveBatches());
-    assertThat(merged.snapshot().step()).isEqualTo(alone.step());
-    assertThat(merged.snapshot().batchStep()).isEqualTo(alone.batchStep());
+    assertClose("batches", merged.effectiveBatches(), alone.effectiveBatches());
+    assertThat(merged.step()).isEqualTo(alone.step());
+    assertThat(merged.batchStep()).isEqualTo(alone.batchStep());
   }
 
   private static void assertClose(String what, double ours, double theirs) {
@@ -172,6 +183,47 @@ class ShardingIT {
       MergedRun again = run.awaitMerged(all -> all.snapshot().attempt() == 2);
       assertThat(again.snapshot().figures().examples()).isEqualTo(EXAMPLES);
       assertThat(again.snapshot().ended()).isFalse();
+    }
+  }
+
+  @FunctionalInterface
+  private interface PortReader {
+    void read(int port) throws Exception;
+  }
+
+  @Test
+  void run_overTwoAgents_isServedByTheMergeWithItsDiagonal() throws Exception {
+    try (Sharded run = new Sharded(folder);
+        MergeInProcess merge = new MergeInProcess(run, folder)) {
+      run.start(PATIENT);
+      run.start(PATIENT);
+      CheckpointEvent before = checkpoint(run, 0);
+      round(run, before, Optional.empty());
+      round(run, checkpoint(run, 10), Optional.of(before));
+      Map<String, HostTensor> expected = new LinkedHashMap<>();
+      RunSnapshot alone = alone(run, port -> expected.putAll(MergeInProcess.diagonal(port).get()));
+      run.awaitMerged((long) EXAMPLES * batches);
+      run.publish(end(19));
+      Sharded.await(
+          () -> "the merge shows the run, ended: " + merge.run(Sharded.RUN),
+          () -> merge.run(Sharded.RUN).filter(RunSnapshot::ended).isPresent());
+      RunSnapshot merged = merge.run(Sharded.RUN).get();
+      assertThat(merged.figures().examples()).isEqualTo((long) EXAMPLES * batches);
+      assertClose(
+          "trace",
+          merged.figures().total().traces().get(Estimate.FISHER).trace().value(),
+          alone.figures().total().traces().get(Estimate.FISHER).trace().value());
+      assertThat(merge.get("/metrics"))
+          .contains("fisherwatch_merged_agents 2.0")
+          .contains("fisher_trace{")
+          .contains("run=\"run-0\"");
+      assertThat(expected.keySet()).anyMatch(name -> name.startsWith("fisher/"));
+      Sharded.await(
+          () -> "the merged diagonal is that of one agent",
+          () ->
+              MergeInProcess.diagonal(merge.port())
+                  .filter(found -> MergeInProcess.isClose(found, expected, 1e-5))
+                  .isPresent());
     }
   }
 
