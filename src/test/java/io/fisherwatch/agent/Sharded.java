@@ -15,6 +15,7 @@ import io.fisherwatch.share.ShareException;
 import io.fisherwatch.share.ShareRecord;
 import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.web.WebSettings;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,7 +43,7 @@ final class Sharded implements AutoCloseable {
   static final String TOPIC = "training-events";
   static final String RUN = "run-0";
   static final int PARTITIONS = 4;
-  private static final Duration LONG = Duration.ofSeconds(120);
+  private static final Duration LONG = Duration.ofMinutes(2);
 
   final EmbeddedBroker broker;
   final KafkaSettings kafka;
@@ -235,7 +236,7 @@ final class Sharded implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     for (Running agent : List.copyOf(agents)) {
       agent.stop();
     }
@@ -272,10 +273,10 @@ final class Sharded implements AutoCloseable {
       await(() -> "the agent ends", () -> !thread.isAlive());
     }
 
-    void stop() throws Exception {
+    void stop() throws IOException {
       if (agents.remove(this)) {
         agent.stop();
-        thread.join();
+        awaitEnd();
         agent.close();
       }
     }
