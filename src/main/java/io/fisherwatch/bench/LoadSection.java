@@ -37,12 +37,12 @@ final class LoadSection implements Section {
   public void run(Bench.Site site, Report.Part part) throws Exception {
     Path folder = Files.createDirectories(site.folder().resolve("load"));
     int runs = site.settings().runs().orElse(site.preset().pick(4, 50, 50));
-    int layers = site.settings().layers().orElse(site.preset().pick(8, 200, 200));
+    int layers = site.settings().layers().orElse(site.preset().pick(8, 20, 200));
     Workloads.Workload workload = site.workloads().perceptron(EXAMPLES, widths(layers));
     try (EmbeddedBroker broker = EmbeddedBroker.start(0, folder.resolve("broker"));
         Model model = site.workloads().load(workload)) {
       List<String> inputs = model.inputNames().orElse(List.of("x"));
-      int rounds = site.preset().pick(3, 5, 20);
+      int rounds = site.preset().pick(3, 5, 5);
       Load load = new Load(site, workload, inputs, folder, broker.bootstrapServers(), runs, rounds);
       part.add(
           "%d runs of a perceptron of %d layers and %,d parameters each; %d batches of %d examples of each run."
