@@ -52,8 +52,8 @@ class Steps(Protocol):
     def published(self, step: int) -> None:
         """A checkpoint went to Kafka."""
 
-    def at(self, noted: int) -> int | None:
-        """The step of the checkpoint that a batch belongs to, which was drawn when `noted` was the latest asked for."""
+    def at(self, noted: int, step: int) -> int | None:
+        """The step of the checkpoint of a batch that was drawn at `step`, when `noted` was the latest asked for."""
 
     def ended(self) -> None:
         """No checkpoint will follow."""
@@ -70,7 +70,7 @@ class OwnSteps:
         """A checkpoint went to Kafka."""
         self._last = step
 
-    def at(self, noted: int) -> int | None:
+    def at(self, noted: int, step: int) -> int | None:
         """The last one."""
         return self._last
 
@@ -128,30 +128,35 @@ class HeardSteps:
         """
         raise RuntimeError("a rank that follows publishes no checkpoint")
 
-    def at(self, noted: int) -> int | None:
+    def at(self, noted: int, step: int) -> int | None:
         """The latest published up to the one noted; waits until that is out, or a later one is instead.
 
         After `patience` seconds, or at the end of the run, it was given up: batches then belong to the one before.
+        Where there is none before, since the first rank's first batches were of no use, to the latest up to `step`.
         """
         deadline = time.monotonic() + self._patience
         while noted not in self._steps:
             self._read()
-            if self._ended or noted == self._given_up or any(step >= noted for step in self._steps):
+            if self._ended or noted == self._given_up or any(told >= noted for told in self._steps):
                 break
             if time.monotonic() >= deadline:
                 self._given_up = noted  # one wait for each
                 break
             self._meanwhile()
             time.sleep(POLL_SECONDS)
-        return max((step for step in self._steps if step <= noted), default=None)
+        reached = [told for told in self._steps if told <= noted] or [told for told in self._steps if told <= step]
+        return max(reached, default=None)
 
     def ended(self) -> None:
         """Not by this process: the first rank says so."""
 
     def _read(self) -> None:
-        content = self._store.content(FILE)
-        if content is not None:
-            told = json.loads(content)
+        try:
+            content = self._store.content(FILE)
+            told = {} if content is None else json.loads(content)
+        except (OSError, ValueError):
+            return  # a network's file system may lose a file that is being replaced: the next look finds it
+        if told:
             self._steps, self._ended = [int(step) for step in told["steps"]], bool(told["ended"])
 
 

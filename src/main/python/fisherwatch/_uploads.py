@@ -78,7 +78,10 @@ class Uploads:
         if self._options.layers:
             body["layers"] = [dict(rule) for rule in self._options.layers]
         self._publisher.publish(self._events.checkpoint(step, body))
-        self._steps.published(step)
+        try:
+            self._steps.published(step)
+        except OSError as error:  # the checkpoint is out, and pruning may make room; the next one tells of all
+            self._ledger.say("other ranks are not told", f"other ranks do not hear of checkpoint {step}: {error}")
         return weights.path
 
     def prune(self, newest: Path) -> None:
@@ -98,7 +101,7 @@ class Uploads:
 
         `noted` is the step of the last checkpoint that this process was asked for.
         """
-        checkpoint = self._steps.at(noted)
+        checkpoint = self._steps.at(noted, step)
         if checkpoint is None:
             where = "" if self._leads else f" ({self._store.folder / FILE}, which the first rank writes, names none)"
             self._ledger.drop("no-checkpoint", f"no checkpoint has been written yet{where}: this batch is of no use")

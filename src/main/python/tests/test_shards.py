@@ -127,7 +127,7 @@ def test_a_batch_waits_for_the_checkpoint_that_the_first_rank_is_writing(ranks: 
 
 def test_a_checkpoint_that_was_given_up_leaves_every_rank_with_the_one_before(ranks: Any) -> None:
     first, told = ranks(0, strict=False)
-    second, producer = ranks(1, patience=0.3)
+    second, producer = ranks(1, patience=5.0)
     for watch in (first, second):
         watch.checkpoint(0)
         watch.batch(X, step=0)
@@ -150,6 +150,18 @@ def test_a_checkpoint_that_was_given_up_leaves_every_rank_with_the_one_before(ra
         assert [(e.step, e.checkpoint_step, e.shard) for e in batches] == [
             (0, 0, rank), (11, 0, rank), (12, 0, rank), (21, 20, rank)
         ]  # fmt: skip
+
+
+def test_a_first_batch_that_was_of_no_use_to_the_first_rank_costs_the_others_only_theirs(ranks: Any) -> None:
+    first, _ = ranks(0)
+    second, producer = ranks(1, strict=False)
+    first.batch(X, step=6)  # as if that of step 5 had been of no use
+    first.close()
+    for step in (5, 6, 7):
+        second.batch(X, step=step)
+    second.close()
+    assert summary(producer) == [("training-events", "batch", s, "rank-1", 6) for s in (6, 7)]
+    assert second.stats().dropped == {"no-checkpoint": 1}
 
 
 def test_a_rank_of_a_run_without_checkpoints_drops_its_batches(ranks: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -203,11 +215,11 @@ def test_what_an_earlier_job_told_is_forgotten(tmp_path: Path) -> None:
         old.published(step)
     old.ended()
     heard = HeardSteps(store, 0.0, lambda: None)
-    assert heard.at(10) == 10 and heard.at(15) == 10
+    assert heard.at(10, 10) == 10 and heard.at(15, 15) == 10
     again = ToldSteps(store)
-    assert HeardSteps(store, 0.0, lambda: None).at(10) is None
+    assert HeardSteps(store, 0.0, lambda: None).at(10, 10) is None
     again.published(15)
-    assert HeardSteps(store, 0.0, lambda: None).at(15) == 15
+    assert HeardSteps(store, 0.0, lambda: None).at(15, 15) == 15
     again.published(12)  # a new attempt
     assert json.loads((tmp_path / "r" / FILE).read_text()) == {"steps": [12], "ended": False}
 
@@ -216,11 +228,11 @@ def test_a_rank_waits_once_for_each_checkpoint(tmp_path: Path) -> None:
     told, waits = ToldSteps(Store(tmp_path, "r")), []
     heard = HeardSteps(Store(tmp_path, "r"), 0.25, lambda: waits.append(0))
     told.published(0)
-    assert heard.at(5) == 0 and len(waits) >= 1
+    assert heard.at(5, 5) == 0 and len(waits) >= 1
     waits.clear()
-    assert heard.at(5) == 0 and not waits
+    assert heard.at(5, 5) == 0 and not waits
     threading.Timer(0.2, lambda: told.published(7)).start()
-    assert HeardSteps(Store(tmp_path, "r"), 60.0, lambda: None).at(7) == 7
+    assert HeardSteps(Store(tmp_path, "r"), 60.0, lambda: None).at(7, 7) == 7
 
 
 def test_roles(monkeypatch: pytest.MonkeyPatch) -> None:

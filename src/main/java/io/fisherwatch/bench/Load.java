@@ -114,6 +114,7 @@ record Load(
         stopping.set(true);
         load.join();
       }
+      group.awaitShared(); // a partition on its way could be counted by both
       group.awaitEnded(events.published());
       long lost = 0;
       long doubled = 0;

@@ -49,6 +49,7 @@ public final class FloatHistogram {
 
   /** Counts a number. */
   public void add(float value) {
+    forgetCumulated();
     int bits = Float.floatToRawIntBits(value);
     if (value == 0) {
       counts[0]++;
@@ -67,7 +68,7 @@ public final class FloatHistogram {
       counts[bin] += other.counts[bin];
     }
     total += other.total;
-    cumulated = new long[0];
+    forgetCumulated();
   }
 
   /** How many finite non-negative numbers. */
@@ -99,6 +100,9 @@ public final class FloatHistogram {
     }
     if (!(threshold > 0)) {
       return 0;
+    }
+    if (threshold == Double.POSITIVE_INFINITY) {
+      return 1;
     }
     int cut = Math.min(BINS - 1, binBelow(threshold));
     double below = inLowerBins(cut);
@@ -140,6 +144,12 @@ public final class FloatHistogram {
     }
     density.put("over", Math.max(0, 1 - before));
     return density;
+  }
+
+  private void forgetCumulated() {
+    if (cumulated.length > 0) {
+      cumulated = new long[0];
+    }
   }
 
   private long inLowerBins(int bin) {

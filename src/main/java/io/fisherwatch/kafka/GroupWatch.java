@@ -9,7 +9,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
@@ -99,7 +98,7 @@ public final class GroupWatch implements AutoCloseable {
       note(sight, null);
     } catch (ExecutionException e) {
       note(null, reason(e.getCause() == null ? e : e.getCause()));
-    } catch (KafkaException e) {
+    } catch (RuntimeException e) { // whatever it is, the next question comes after a pause
       note(null, reason(e));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

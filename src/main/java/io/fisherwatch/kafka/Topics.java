@@ -85,7 +85,7 @@ final class Topics {
     try {
       found = answer(admin.describeConfigs(List.of(resource)).all()).values();
     } catch (ApiException e) {
-      LOG.debug("the settings of {} are not told: {}", topic, e.toString());
+      LOG.warn("the settings of {} cannot be checked: {}", topic, e.toString());
       return Optional.empty();
     }
     for (Config config : found) {

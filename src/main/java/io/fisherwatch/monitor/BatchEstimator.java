@@ -48,6 +48,9 @@ final class BatchEstimator {
   /** Where the gradients of plain probes are compared; null for an estimator of any other kind. */
   private final @Nullable GradientMemory memory;
 
+  /** Whether the gradients of plain probes may be held side by side. */
+  private final boolean together;
+
   /**
    * @param target relative standard error of the trace of F that more probes are spent on until it
    *     is reached; empty to keep to the plan
@@ -62,7 +65,18 @@ final class BatchEstimator {
       DiagonalSums diagonals,
       Crew crew,
       Progress progress) {
-    this(model, likelihood, layers, settings, planning, target, diagonals, crew, progress, null);
+    this(
+        model,
+        likelihood,
+        layers,
+        settings,
+        planning,
+        target,
+        diagonals,
+        crew,
+        progress,
+        null,
+        false);
   }
 
   private BatchEstimator(
@@ -75,7 +89,8 @@ final class BatchEstimator {
       DiagonalSums diagonals,
       Crew crew,
       Progress progress,
-      @Nullable GradientMemory memory) {
+      @Nullable GradientMemory memory,
+      boolean together) {
     this.model = model;
     this.likelihood = likelihood;
     this.layers = layers;
@@ -86,12 +101,14 @@ final class BatchEstimator {
     this.crew = crew;
     this.progress = progress;
     this.memory = memory;
+    this.together = together;
   }
 
   /**
    * Plain probes of whole batches, whose gradients are compared with one another.
    *
    * @param like their distribution and, turned over, their seed
+   * @param together whether there is room for all gradients side by side
    */
   static BatchEstimator plain(
       Model model,
@@ -100,7 +117,8 @@ final class BatchEstimator {
       EstimatorSettings like,
       int probes,
       Crew crew,
-      GradientMemory memory) {
+      GradientMemory memory,
+      boolean together) {
     EstimatorSettings settings =
         new EstimatorSettings(
             EstimatorKind.HUTCHINSON,
@@ -121,7 +139,8 @@ final class BatchEstimator {
         new DiagonalSums(model, settings.diagonals(), false),
         crew,
         Progress.NONE,
-        memory);
+        memory,
+        together);
   }
 
   /**
@@ -307,7 +326,7 @@ final class BatchEstimator {
         tallies.add(lane == 0 ? tally : newTally());
         rows.add(
             new MicroBatchLane(
-                round, likelihood, key, tallies.get(lane), diagonals.lane(lane), memory));
+                round, likelihood, key, tallies.get(lane), diagonals.lane(lane), memory, together));
       }
       crew.work(
           lanes,

@@ -13,15 +13,20 @@ import org.jspecify.annotations.Nullable;
 /** The plain path: one thread's micro-batches, each squared by passes of its own. */
 final class MicroBatchLane {
 
+  /** Numbers in all cotangents up to which they are made at once. */
+  private static final long MOST_COTANGENTS = 4_000_000;
+
   private final Round round;
   private final Likelihood likelihood;
   private final Drawing drawing;
   private final BatchTally tally;
   private final DiagonalSums diagonals;
   private final @Nullable GradientMemory memory;
+  private final boolean together;
 
   /**
    * @param memory where gradients are compared, or null
+   * @param together whether the gradients of all probes may be held side by side
    */
   MicroBatchLane(
       Round round,
@@ -29,13 +34,15 @@ final class MicroBatchLane {
       long[] key,
       BatchTally tally,
       DiagonalSums diagonals,
-      @Nullable GradientMemory memory) {
+      @Nullable GradientMemory memory,
+      boolean together) {
     this.round = round;
     this.likelihood = likelihood;
     this.drawing = new Drawing(round, key);
     this.tally = tally;
     this.diagonals = diagonals;
     this.memory = memory;
+    this.together = together;
   }
 
   /**
@@ -53,7 +60,7 @@ final class MicroBatchLane {
         rowByRow(term, rows, pass);
       } else if (round.isRandom(term, rows)) {
         int count = round.draws(from, drawing);
-        if (memory != null && memory.capacity() >= count - 1) {
+        if (together && (long) count * pass.logits().rows() * round.classes() <= MOST_COTANGENTS) {
           probesTogether(term, rows, pass, count);
         } else {
           probes(term, rows, pass, count);

@@ -77,7 +77,8 @@ final class PlainProbes implements AutoCloseable {
       kept = model.newGradientMemory((int) Math.max(1, Math.min(MANY - 1, KEPT / parameters)));
       memory = kept;
     }
-    return BatchEstimator.plain(model, likelihood, layers, settings, probes, crew, kept)
+    boolean together = probes * parameters <= KEPT;
+    return BatchEstimator.plain(model, likelihood, layers, settings, probes, crew, kept, together)
         .estimate(batch, key);
   }
 

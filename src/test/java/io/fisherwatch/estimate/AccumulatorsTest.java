@@ -181,6 +181,10 @@ class AccumulatorsTest {
     assertThat(histogram.shareBelow(2)).isEqualTo(0.5);
     assertThat(histogram.shareBelow(1e30)).isEqualTo(1);
     assertThat(histogram.shareBelow(1)).isZero();
+    histogram.add(8);
+    histogram.add(8);
+    assertThat(histogram.shareBelow(2)).isCloseTo(6 / 14.0, within(1e-15));
+    assertThat(histogram.shareBelow(Double.POSITIVE_INFINITY)).isEqualTo(1);
   }
 
   @Test
