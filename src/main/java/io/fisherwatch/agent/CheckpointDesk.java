@@ -11,7 +11,7 @@ import java.util.function.LongSupplier;
 /**
  * Where batches ask for their checkpoints, and wait for those that are not known yet. Patience is
  * counted from the first batch that waits for a checkpoint, so that one that never comes holds up
- * its batches once. For one thread.
+ * its batches once; and once for a whole run while no checkpoint of it comes. For one thread.
  */
 final class CheckpointDesk {
 
@@ -19,6 +19,7 @@ final class CheckpointDesk {
   private static final Duration DOUBT = Duration.ofSeconds(5);
 
   private static final int MOST_REMEMBERED = 1_000;
+  private static final long ANY = -1;
 
   /** Sees to it that the book holds all that has been published by now. */
   @FunctionalInterface
@@ -28,7 +29,12 @@ final class CheckpointDesk {
     void run() throws InterruptedException;
   }
 
-  private record Wanted(String run, long step) {}
+  /**
+   * What is waited for: a step, or −1 for whatever may come of a run.
+   *
+   * @param latest checkpoint of the run that is known meanwhile; of a step, its attempt only
+   */
+  private record Wanted(String run, long step, Object latest) {}
 
   private final CheckpointBook book;
   private final Refresh refresh;
@@ -57,7 +63,7 @@ final class CheckpointDesk {
   Optional<CheckpointBook.Entry> find(String run, long step, BooleanSupplier leaving) {
     try {
       Optional<CheckpointBook.Entry> found = book.find(run, step);
-      if (found.isPresent() && found.equals(book.latest(run))) {
+      if (found.isPresent() && found.equals(book.latest(run)) && !isOver(run, found.get())) {
         return found;
       }
       // what was published before this batch says whether the checkpoint is what it seems
@@ -69,8 +75,14 @@ final class CheckpointDesk {
         return found;
       }
       Duration limit = doubtful && DOUBT.compareTo(patience) < 0 ? DOUBT : patience;
-      Duration left = limit.minusNanos(nanoTime.getAsLong() - since(new Wanted(run, step)));
+      Optional<CheckpointBook.Entry> latest = book.latest(run);
+      Wanted ofStep = new Wanted(run, step, latest.map(CheckpointBook.Entry::attempt));
+      long since = Math.min(since(ofStep), since(new Wanted(run, ANY, latest)));
+      Duration left = limit.minusNanos(nanoTime.getAsLong() - since);
       Optional<CheckpointBook.Entry> come = book.await(run, step, left, leaving);
+      if (come.isPresent()) {
+        waitingSince.remove(ofStep);
+      }
       if (come.isEmpty() && leaving.getAsBoolean()) {
         throw new EventAbandonedException(
             "its partition goes while it waits for the checkpoint of step " + step);
@@ -81,6 +93,10 @@ final class CheckpointDesk {
       throw new EventAbandonedException(
           "interrupted while it waited for the checkpoint of step " + step);
     }
+  }
+
+  private boolean isOver(String run, CheckpointBook.Entry entry) {
+    return book.lastStep(run, entry.attempt()).isPresent();
   }
 
   /** Sees to it that the book holds all that has been published by now, if it can. */

@@ -12,6 +12,9 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Publishes what parts have accumulated: what is new, at most once in an interval, and at once when
@@ -19,12 +22,15 @@ import java.util.function.LongSupplier;
  */
 final class PartPublisher {
 
+  private static final Logger LOG = LoggerFactory.getLogger(PartPublisher.class);
+
   private final CompactedTopic topic;
   private final String agent;
   private final long intervalNanos;
   private final LongSupplier nanoTime;
   private final AtomicLong sequence = new AtomicLong();
   private final Map<String, Long> published = new ConcurrentHashMap<>();
+  private volatile @Nullable String problem;
 
   /**
    * @param agent whose parts they are
@@ -73,9 +79,23 @@ final class PartPublisher {
 
   private void send(String name, Part publication) {
     List<CompactedTopic.Entry> entries = new ArrayList<>();
-    for (ShareRecord one : ShareCodec.encode(publication.stamp(), publication.share())) {
-      entries.add(new CompactedTopic.Entry(one.key(), one.value()));
+    try {
+      for (ShareRecord one : ShareCodec.encode(publication.stamp(), publication.share())) {
+        entries.add(new CompactedTopic.Entry(one.key(), one.value()));
+      }
+    } catch (IllegalArgumentException e) {
+      String reason = "the part " + name + " cannot be published: " + e.getMessage();
+      if (!reason.equals(problem)) {
+        LOG.error(reason);
+      }
+      problem = reason;
+      return;
     }
     topic.publish(name, publication.stamp().run(), entries);
+  }
+
+  /** A part that cannot be published, and why; the latest there was. */
+  Optional<String> problem() {
+    return Optional.ofNullable(problem);
   }
 }

@@ -45,10 +45,13 @@ final class PartWatch extends RunWatch {
   private volatile boolean ahead;
 
   private volatile @Nullable Captured captured;
-  private final AtomicReference<@Nullable DiagonalReference> diagonal = new AtomicReference<>();
+  private final AtomicReference<@Nullable Held> diagonal = new AtomicReference<>();
 
   /** What is being written. */
-  private record Captured(long version, long ordinal, boolean withDiagonal) {}
+  private record Captured(long version, int attempt, long ordinal, boolean withDiagonal) {}
+
+  /** Where an attempt's diagonal lies. */
+  private record Held(int attempt, DiagonalReference reference) {}
 
   PartWatch(PartName name, Workshop workshop, Clock clock) {
     super(name.toString(), workshop, clock);
@@ -265,7 +268,9 @@ final class PartWatch extends RunWatch {
                           sequence,
                           agent,
                           endedAt != null,
-                          Optional.ofNullable(diagonal.get())),
+                          Optional.ofNullable(diagonal.get())
+                              .filter(held -> held.attempt == attempt)
+                              .map(Held::reference)),
                       part.share()));
     } finally {
       leaveLock();
@@ -274,7 +279,7 @@ final class PartWatch extends RunWatch {
 
   @Override
   List<TensorSource> besides() {
-    captured = new Captured(version, ordinal, latest != null);
+    captured = new Captured(version, attempt, ordinal, latest != null);
     return PartState.tensors(ordinal, refusedOrdinal, Optional.ofNullable(latest));
   }
 
@@ -283,15 +288,15 @@ final class PartWatch extends RunWatch {
     super.stored(capture, entry, file);
     Captured written = captured;
     if (written != null && written.version == capture.version() && written.withDiagonal) {
-      refer(file, written.ordinal);
+      refer(file, written.attempt, written.ordinal);
     }
   }
 
-  private void refer(Path file, long at) {
+  private void refer(Path file, int ofAttempt, long at) {
     if (workshop.settings().diagonals().isEmpty() || at < 0) {
       return;
     }
-    diagonal.set(new DiagonalReference(file.toUri().toString(), at));
+    diagonal.set(new Held(ofAttempt, new DiagonalReference(file.toUri().toString(), at)));
     ahead = true;
   }
 
@@ -307,7 +312,7 @@ final class PartWatch extends RunWatch {
       latest = state.latest().orElse(null);
       if (latest != null) {
         ahead = true;
-        refer(file, ordinal);
+        refer(file, attempt, ordinal);
       }
     } finally {
       leaveLock();

@@ -137,6 +137,8 @@ final class Sharding implements Partitions.Kind, AutoCloseable {
       }
     } catch (RejectedEventException e) {
       ignore(place, e.code(), String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) { // one record must not end the reading of all others
+      ignore(place, "internal-error", e.toString());
     }
   }
 
@@ -162,6 +164,8 @@ final class Sharding implements Partitions.Kind, AutoCloseable {
 
   @Override
   public void taken(PartitionWatch partition) {
+    // or the merge would take runs up again that it has let go
+    partition.forgetEnded(clock.instant().minus(config.endedRetention()), any -> {});
     publisher.publishNow(partition);
   }
 
@@ -194,7 +198,10 @@ final class Sharding implements Partitions.Kind, AutoCloseable {
   /** What is wrong although it works. */
   Optional<String> warning() {
     WholeTopic reading = checkpoints;
-    return shares.problem().or(() -> Optional.ofNullable(reading).flatMap(WholeTopic::problem));
+    return shares
+        .problem()
+        .or(publisher::problem)
+        .or(() -> Optional.ofNullable(reading).flatMap(WholeTopic::problem));
   }
 
   /** Why the checkpoints cannot be read as a whole, if they cannot. */

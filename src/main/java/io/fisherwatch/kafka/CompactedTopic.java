@@ -123,6 +123,9 @@ public final class CompactedTopic implements AutoCloseable {
       }
     } catch (InterruptedException e) {
       LOG.debug("interrupted: {} gets no more", topic); // only close() interrupts
+    } catch (RuntimeException e) {
+      LOG.error("writing {} failed", topic, e);
+      trouble = topic + " is not written any more: " + e;
     } finally {
       if (producer != null) {
         producer.close(Duration.ofMillis(500));

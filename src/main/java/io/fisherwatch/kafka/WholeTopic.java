@@ -139,6 +139,9 @@ public final class WholeTopic implements AutoCloseable {
       }
     } catch (InterruptedException e) {
       LOG.debug("interrupted: {} is not read any more", topic); // only close() interrupts
+    } catch (RuntimeException e) {
+      LOG.error("reading {} failed", topic, e);
+      refused = topic + " cannot be read any more: " + e;
     } finally {
       String why = refused == null ? topic + " is not read any more" : refused;
       caughtUp.completeExceptionally(new IllegalStateException(why));

@@ -59,12 +59,14 @@ final class Diagonals implements DiagonalSource, AutoCloseable {
           });
 
   /** What each run's file was made of. */
-  private final Map<String, List<Aged>> made = new HashMap<>();
+  private final Map<String, Made> made = new HashMap<>();
 
   private final Map<String, String> problems = new TreeMap<>();
 
   /** A state file and the factor on the weight of everything in it. */
   private record Aged(String uri, double factor) {}
+
+  private record Made(int attempt, List<Aged> parts) {}
 
   private Diagonals(Path folder, FileRoots roots, MergedRuns merged, int chunkEntries) {
     this.folder = folder;
@@ -99,12 +101,13 @@ final class Diagonals implements DiagonalSource, AutoCloseable {
     for (MergedRun run : runs) {
       String name = run.snapshot().run();
       List<Aged> parts = aged(run.stamps());
-      if (parts.isEmpty() || parts.equals(made(name))) {
+      Made wanted = new Made(run.snapshot().attempt(), parts);
+      if (parts.isEmpty() || known(name).filter(wanted::equals).isPresent()) {
         continue;
       }
       try {
         merge(run, parts);
-        note(name, parts);
+        note(name, wanted);
       } catch (RejectedPathException e) {
         problem(name, e.code(), String.valueOf(e.getMessage()));
       } catch (IOException | RuntimeException e) {
@@ -150,7 +153,7 @@ final class Diagonals implements DiagonalSource, AutoCloseable {
       if (!parts.isEmpty()) {
         String name = run.snapshot().run();
         DiagonalMerge diagonals = DiagonalMerge.of(parts, chunkEntries);
-        merged.diagonal(name, write(name, diagonals, trace(run)));
+        merged.diagonal(run.snapshot(), write(name, diagonals, trace(run)));
       }
     } finally {
       for (FileChannel channel : open) {
@@ -188,16 +191,12 @@ final class Diagonals implements DiagonalSource, AutoCloseable {
     return folder.resolve(run + ".safetensors");
   }
 
-  private synchronized Optional<List<Aged>> known(String run) {
+  private synchronized Optional<Made> known(String run) {
     return Optional.ofNullable(made.get(run));
   }
 
-  private List<Aged> made(String run) {
-    return known(run).orElse(List.of());
-  }
-
-  private synchronized void note(String run, List<Aged> parts) {
-    made.put(run, parts);
+  private synchronized void note(String run, Made now) {
+    made.put(run, now);
     if (problems.remove(run) != null) {
       LOG.info("run {}: its diagonals are merged again", run);
     }
@@ -234,8 +233,11 @@ final class Diagonals implements DiagonalSource, AutoCloseable {
 
   @Override
   public boolean writeTo(String run, OutputStream out) throws IOException {
-    if (merged.find(run) == null) {
-      return false;
+    MergedRun current = merged.find(run);
+    if (current == null
+        || known(run).filter(its -> its.attempt() == current.snapshot().attempt()).isEmpty()) {
+      return false; // a file of an earlier attempt, or of an earlier process, says nothing of this
+      // one
     }
     try (InputStream in = Files.newInputStream(file(run))) {
       in.transferTo(out);

@@ -63,7 +63,10 @@ final class MergedRuns {
    */
   synchronized RunSnapshot publish(int task, MergedRun merged) {
     String run = merged.snapshot().run();
-    latest.put(run, merged);
+    MergedRun before = latest.put(run, merged);
+    if (before != null && before.snapshot().attempt() != merged.snapshot().attempt()) {
+      diagonals.remove(run);
+    }
     taskOf.put(run, task);
     repainted.remove(run);
     RunSnapshot snapshot =
@@ -91,9 +94,14 @@ final class MergedRuns {
     return latest.get(run);
   }
 
-  /** Says what a run's merged diagonal looks like, by layer; it is shown with the next snapshot. */
-  synchronized void diagonal(String run, Map<String, DiagonalFigure> figures) {
-    if (latest.containsKey(run)) {
+  /**
+   * Says what a run's merged diagonal looks like, by layer; it is shown with the next snapshot,
+   * unless that is of another attempt.
+   */
+  synchronized void diagonal(RunSnapshot of, Map<String, DiagonalFigure> figures) {
+    String run = of.run();
+    MergedRun current = latest.get(run);
+    if (current != null && current.snapshot().attempt() == of.attempt()) {
       diagonals.put(run, Map.copyOf(figures));
       repainted.add(run);
     }

@@ -172,10 +172,14 @@ final class ShareProcessor implements Processor<byte[], byte[], Outgoing, byte[]
       Optional<MergedRun> made = run.parts().merge(run.latestMillis() / 1000.0);
       faults.merged(name);
       return made.map(figures -> merged.publish(task(), figures));
-    } catch (IllegalArgumentException e) {
-      faults.unmergeable(name, String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) { // one run must not end the others
+      faults.unmergeable(name, e instanceof IllegalArgumentException ? reason(e) : e.toString());
       return Optional.empty();
     }
+  }
+
+  private static String reason(RuntimeException e) {
+    return String.valueOf(e.getMessage());
   }
 
   private void forward(RunSnapshot snapshot) {

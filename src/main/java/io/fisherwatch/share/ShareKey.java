@@ -1,5 +1,7 @@
 package io.fisherwatch.share;
 
+import java.util.regex.Pattern;
+
 /**
  * A record's key, {@code run/partition/layer}; in the layer {@code %} and {@code /} are written as
  * {@code %25} and {@code %2F}, so that every layer has one key and a key one layer.
@@ -9,6 +11,10 @@ package io.fisherwatch.share;
 record ShareKey(String run, int partition, String layer) {
 
   private static final int LONGEST = 100_000;
+  private static final int MOST_PARTITIONS = 100_000;
+
+  /** As of a run's name in events. */
+  private static final Pattern RUN = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}");
 
   boolean isHeader() {
     return layer.isEmpty();
@@ -23,7 +29,7 @@ record ShareKey(String run, int partition, String layer) {
       throw new ShareException("a key has " + text.length() + " characters, more than " + LONGEST);
     }
     String[] fields = text.split("/", -1);
-    if (fields.length != 3 || fields[0].isEmpty()) {
+    if (fields.length != 3 || !RUN.matcher(fields[0]).matches()) {
       throw new ShareException("key " + shown(text) + " is not run/partition/layer");
     }
     int partition;
@@ -33,7 +39,7 @@ record ShareKey(String run, int partition, String layer) {
       partition = -1;
     }
     ShareKey key = new ShareKey(fields[0], partition, decoded(fields[2]));
-    if (partition < 0 || !key.text().equals(text)) {
+    if (partition < 0 || partition >= MOST_PARTITIONS || !key.text().equals(text)) {
       throw new ShareException("key " + shown(text) + " is not written as run/partition/layer is");
     }
     return key;

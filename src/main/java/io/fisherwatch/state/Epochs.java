@@ -5,6 +5,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -28,13 +29,17 @@ final class Epochs {
     return partition.resolve("epoch-%010d".formatted(epoch));
   }
 
-  /** Makes the next epoch's folder. */
+  /**
+   * Makes the next epoch's folder. The first is the time in seconds: whoever compares epochs takes
+   * those of a folder that was begun anew for later ones.
+   */
   static long claim(Path partition) throws IOException {
     Files.createDirectories(partition);
     long next = 0;
     boolean ours = false;
     while (!ours) {
-      next = highest(partition) + 1;
+      long before = highest(partition);
+      next = before == 0 ? Instant.now().getEpochSecond() : before + 1;
       ours = make(folder(partition, next)); // else somebody was faster: the one after
     }
     return next;

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -202,6 +203,35 @@ class CheckpointBookTest {
       assertThat(desk.find(RUN, 5, () -> false)).isEmpty();
     }
     assertThat(1e-9 * (System.nanoTime() - start)).as("200 waits").isLessThan(30);
+  }
+
+  @Test
+  void desk_runOfWhichNothingComes_isWaitedForOnce() {
+    AtomicLong now = new AtomicLong();
+    CheckpointDesk desk = desk(() -> {}, Duration.ofSeconds(100), now);
+    assertThatThrownBy(() -> desk.find(RUN, 5, () -> true))
+        .isInstanceOf(EventAbandonedException.class);
+    now.set(Duration.ofSeconds(100).toNanos());
+    assertThat(desk.find(RUN, 6, () -> false)).as("another step, no patience left").isEmpty();
+    checkpoints(1);
+    assertThatThrownBy(() -> desk.find(RUN, 6, countingTo(2)))
+        .as("something came: another step may")
+        .isInstanceOf(EventAbandonedException.class);
+    assertThat(desk.find(RUN, 5, () -> false)).as("the step that was given up").isEmpty();
+  }
+
+  /** False until it has been asked so often. */
+  private static BooleanSupplier countingTo(int last) {
+    AtomicInteger asked = new AtomicInteger();
+    return () -> asked.incrementAndGet() >= last;
+  }
+
+  @Test
+  void desk_latestCheckpointOfAnEndedRun_isAskedForFirst() {
+    checkpoints(0);
+    end(0);
+    CheckpointDesk desk = desk(() -> checkpoints(0), Duration.ZERO, new AtomicLong());
+    assertThat(desk.find(RUN, 0, () -> false).orElseThrow().attempt()).isEqualTo(2);
   }
 
   @Test

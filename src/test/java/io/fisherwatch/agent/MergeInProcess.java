@@ -72,7 +72,11 @@ final class MergeInProcess implements AutoCloseable {
   }
 
   String get(String path) {
-    return new String(ask(port(), path).body(), StandardCharsets.UTF_8);
+    return get(port(), path);
+  }
+
+  static String get(int port, String path) {
+    return new String(ask(port, path).body(), StandardCharsets.UTF_8);
   }
 
   /** The run's running diagonal as a server of figures has it; empty if it has none. */

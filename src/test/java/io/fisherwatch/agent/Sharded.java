@@ -165,6 +165,17 @@ final class Sharded implements AutoCloseable {
     return merged.get();
   }
 
+  /** Waits until every one of some agents owns a partition. */
+  static void awaitShared(Running... agents) {
+    for (Running one : agents) {
+      await(
+          () -> "an agent owns something",
+          () ->
+              MergeInProcess.get(one.agent.port(), "/metrics")
+                  .contains("fisherwatch_partition_owned{"));
+    }
+  }
+
   static void await(Supplier<String> what, BooleanSupplier condition) {
     long deadline = System.nanoTime() + LONG.toNanos();
     while (!condition.getAsBoolean()) {

@@ -177,7 +177,11 @@ class WholeTopicIT {
       await("it goes on", () -> steps.steps.equals(List.of(0L, 1L)));
       await("it works", () -> topic.status().startsWith("reading"));
       await("nothing waits", () -> flushed(latest));
-      assertThat(texts(kafka.read("latest", 2))).startsWith("before").endsWith("second");
+      List<String> written = texts(kafka.read("latest", 2));
+      if (written.get(1).equals("first")) { // it was on its way once more when it was overtaken
+        written = texts(kafka.read("latest", 3));
+      }
+      assertThat(written).startsWith("before").endsWith("second");
       assertThat(latest.problem()).isEmpty();
     }
   }

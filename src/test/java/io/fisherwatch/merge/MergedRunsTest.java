@@ -7,6 +7,7 @@ import io.fisherwatch.share.MergedRun;
 import io.fisherwatch.share.RunParts;
 import io.fisherwatch.share.ShareRecord;
 import io.fisherwatch.snapshot.DiagonalFigure;
+import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -61,10 +62,13 @@ class MergedRunsTest {
   @Test
   void diagonal_ofARun_isShownWithItsNextSnapshot() throws Exception {
     DiagonalFigure figure = new DiagonalFigure(Map.of(0.5, 1.0), Map.of(), Map.of(), Map.of());
-    merged.diagonal("one", Map.of("head", figure));
+    RunSnapshot of = run("one", "a").snapshot();
+    merged.diagonal(of, Map.of("head", figure));
     assertThat(merged.isRepainted("one")).as("an unknown run").isFalse();
     merged.publish(0, run("one", "a"));
-    merged.diagonal("one", Map.of("head", figure));
+    merged.diagonal(ofAttempt(of, of.attempt() + 1), Map.of("head", figure));
+    assertThat(merged.isRepainted("one")).as("another attempt").isFalse();
+    merged.diagonal(of, Map.of("head", figure));
     assertThat(merged.isRepainted("one")).isTrue();
     merged.publish(0, run("one", "a"));
     assertThat(merged.isRepainted("one")).isFalse();
@@ -72,5 +76,19 @@ class MergedRunsTest {
         .filteredOn(layer -> layer.diagonal().isPresent())
         .singleElement()
         .matches(layer -> layer.layer().equals("head"));
+  }
+
+  private static RunSnapshot ofAttempt(RunSnapshot run, int attempt) {
+    return new RunSnapshot(
+        run.run(),
+        attempt,
+        run.step(),
+        run.batchStep(),
+        run.checkpointTimeSeconds(),
+        run.estimateTimeSeconds(),
+        run.effectiveBatches(),
+        run.lagSteps(),
+        run.ended(),
+        run.figures());
   }
 }
