@@ -5,10 +5,10 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -30,8 +30,8 @@ final class Epochs {
   }
 
   /**
-   * Makes the next epoch's folder. The first is the time in seconds: whoever compares epochs takes
-   * those of a folder that was begun anew for later ones.
+   * Makes the next epoch's folder. The first is the time of the partition's folder, in seconds:
+   * whoever compares epochs takes those of a state that was begun anew for later ones.
    */
   static long claim(Path partition) throws IOException {
     Files.createDirectories(partition);
@@ -39,10 +39,14 @@ final class Epochs {
     boolean ours = false;
     while (!ours) {
       long before = highest(partition);
-      next = before == 0 ? Instant.now().getEpochSecond() : before + 1;
+      next = before == 0 ? Math.max(1, secondsOf(partition)) : before + 1;
       ours = make(folder(partition, next)); // else somebody was faster: the one after
     }
     return next;
+  }
+
+  private static long secondsOf(Path folder) throws IOException {
+    return Files.getLastModifiedTime(folder).to(TimeUnit.SECONDS);
   }
 
   private static boolean make(Path folder) throws IOException {

@@ -8,10 +8,12 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -66,6 +68,27 @@ class StateStoreTest {
   }
 
   @Test
+  void claim_stateBegunAnew_isLaterThanAllBefore() throws Exception {
+    long last = 0;
+    for (int i = 0; i < 3; i++) {
+      last = store.claim("t", 0).epoch();
+    }
+    Path partition;
+    try (Stream<Path> all = Files.walk(folder)) {
+      partition =
+          all.filter(path -> path.getFileName().toString().startsWith("epoch-"))
+              .findFirst()
+              .orElseThrow()
+              .getParent();
+    }
+    for (long epoch : Epochs.all(partition)) {
+      Epochs.remove(Epochs.folder(partition, epoch));
+    }
+    Files.setLastModifiedTime(partition, FileTime.from(last + 60, TimeUnit.SECONDS));
+    assertThat(store.claim("t", 0).epoch()).as("a minute later").isGreaterThan(last);
+  }
+
+  @Test
   void write_thenClaim_goesOnWithTheLatest() throws Exception {
     Claim first = store.claim("t", 0);
     write(first, 7);
@@ -109,7 +132,7 @@ class StateStoreTest {
   void successor_diedBeforeItsFirstSnapshot_predecessorsHolds() throws Exception {
     write(store.claim("t", 0), 1);
     Path partition = files("snapshot-.*").get(0).getParent().getParent();
-    Files.createDirectory(partition.resolve("epoch-0000000099"));
+    Files.createDirectory(partition.resolve("epoch-9999999999"));
     assertThat(offset(store.claim("t", 0))).isEqualTo(1);
   }
 
