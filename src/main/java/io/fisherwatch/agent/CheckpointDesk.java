@@ -19,7 +19,6 @@ final class CheckpointDesk {
   private static final Duration DOUBT = Duration.ofSeconds(5);
 
   private static final int MOST_REMEMBERED = 1_000;
-  private static final long ANY = -1;
 
   /** Sees to it that the book holds all that has been published by now. */
   @FunctionalInterface
@@ -29,12 +28,22 @@ final class CheckpointDesk {
     void run() throws InterruptedException;
   }
 
+  /** What is waited for. */
+  private sealed interface Wanted {}
+
   /**
-   * What is waited for: a step, or −1 for whatever may come of a run.
+   * A step's checkpoint.
    *
-   * @param latest checkpoint of the run that is known meanwhile; of a step, its attempt only
+   * @param attempt the newest that is known of the run
    */
-  private record Wanted(String run, long step, Object latest) {}
+  private record OfStep(String run, long step, Optional<Integer> attempt) implements Wanted {}
+
+  /**
+   * Whatever may come of a run.
+   *
+   * @param latest checkpoint that is known of it
+   */
+  private record OfRun(String run, Optional<CheckpointBook.Entry> latest) implements Wanted {}
 
   private final CheckpointBook book;
   private final Refresh refresh;
@@ -76,8 +85,8 @@ final class CheckpointDesk {
       }
       Duration limit = doubtful && DOUBT.compareTo(patience) < 0 ? DOUBT : patience;
       Optional<CheckpointBook.Entry> latest = book.latest(run);
-      Wanted ofStep = new Wanted(run, step, latest.map(CheckpointBook.Entry::attempt));
-      long since = Math.min(since(ofStep), since(new Wanted(run, ANY, latest)));
+      Wanted ofStep = new OfStep(run, step, latest.map(CheckpointBook.Entry::attempt));
+      long since = Math.min(since(ofStep), since(new OfRun(run, latest)));
       Duration left = limit.minusNanos(nanoTime.getAsLong() - since);
       Optional<CheckpointBook.Entry> come = book.await(run, step, left, leaving);
       if (come.isPresent()) {

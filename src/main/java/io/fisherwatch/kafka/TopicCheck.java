@@ -1,7 +1,6 @@
 package io.fisherwatch.kafka;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -10,7 +9,6 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -45,9 +43,8 @@ public final class TopicCheck implements AutoCloseable {
    * @return what is wrong, in one line; empty if the topic is there now
    */
   public Optional<String> makeCompacted(String topic) throws InterruptedException {
-    Map<String, String> settings =
-        Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT);
-    NewTopic made = new NewTopic(topic, Optional.empty(), Optional.empty()).configs(settings);
+    NewTopic made =
+        new NewTopic(topic, Optional.empty(), Optional.empty()).configs(Topics.COMPACTED);
     return ask(client -> client.createTopics(List.of(made)).all(), topic, "create it");
   }
 

@@ -59,13 +59,9 @@ public final class MonitorShare {
   /**
    * The accumulators of one layer.
    *
-   * @throws IllegalArgumentException for an unknown name
+   * @param slot its place among {@link #layers()}
    */
-  public Map<String, HostTensor> layer(String name) {
-    int slot = layers().indexOf(name);
-    if (slot < 0) {
-      throw new IllegalArgumentException("there is no layer " + name);
-    }
+  public Map<String, HostTensor> layer(int slot) {
     StateSheet sheet = new StateSheet("");
     data.saveLayers(sheet, slot, slot + 1);
     return sheet.byName();

@@ -63,12 +63,14 @@ public final class ShareCodec {
     version.putLong(stamp.epoch()).putLong(stamp.sequence()).flip();
     HostTensor versionTensor = HostTensor.of(Dtype.I64, new long[] {2}, version);
     Set<String> names = new HashSet<>(Set.of(""));
-    for (String layer : share.layers()) {
+    List<String> layers = share.layers();
+    for (int slot = 0; slot < layers.size(); slot++) {
+      String layer = layers.get(slot);
       if (!names.add(layer)) {
         throw new IllegalArgumentException("a layer named \"" + layer + "\" has no key of its own");
       }
       Map<String, HostTensor> tensors = new LinkedHashMap<>(Map.of(VERSION, versionTensor));
-      tensors.putAll(share.layer(layer));
+      tensors.putAll(share.layer(slot));
       records.add(encoded(new ShareKey(stamp.run(), stamp.partition(), layer), tensors));
     }
     Map<String, HostTensor> tensors = new LinkedHashMap<>(Map.of(STAMP, tensor(stamp)));

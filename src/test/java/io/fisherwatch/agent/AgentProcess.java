@@ -3,11 +3,8 @@ package io.fisherwatch.agent;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fisherwatch.cli.JarProcess;
 import java.io.IOException;
-import java.net.ServerSocket;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -23,7 +20,6 @@ import java.util.stream.Stream;
 /** The agent as a user runs it: a process of its own, from the jar, watched over HTTP. */
 final class AgentProcess implements AutoCloseable {
 
-  private static final Path JAR = Path.of("target/fisherwatch.jar");
   private static final Pattern COUNT =
       Pattern.compile("fisherwatch_events_total\\{([^}]*)} ([0-9.E]+)");
 
@@ -31,65 +27,44 @@ final class AgentProcess implements AutoCloseable {
       Pattern.compile("fisherwatch_partition_owned\\{partition=\"(\\d+)\"[^}]*} 1\\.0");
   private static final int TAIL = 4_000;
 
-  private final HttpClient http = HttpClient.newHttpClient();
-  private final Path config;
-  private final Path log;
-  private final int port;
-  private Process process;
+  private final JarProcess jar;
 
   /**
    * @param folder for its configuration and its log
    * @param yaml the configuration, but for the port
    */
   AgentProcess(Path folder, String name, String yaml) throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      port = socket.getLocalPort();
-    }
-    config = folder.resolve(name + ".yaml");
-    log = folder.resolve(name + ".log");
-    Files.writeString(config, yaml + "web:\n  port: " + port + "\n");
+    jar = new JarProcess(folder, name, "agent", "512m", yaml);
   }
 
   void start() throws IOException {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx512m",
-                "-jar",
-                JAR.toAbsolutePath().toString(),
-                "agent",
-                "--config",
-                config.toString())
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-    builder.environment().keySet().removeIf(name -> name.startsWith("FISHERWATCH_"));
-    process = builder.start();
+    jar.start();
   }
 
   /** SIGKILL. */
   void kill() throws InterruptedException {
-    process.destroyForcibly().waitFor();
+    jar.kill();
   }
 
   void signal(String signal) throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
+    new ProcessBuilder("kill", "-" + signal, Long.toString(jar.process().pid())).start().waitFor();
   }
 
   /** Writes its configuration anew, while it runs. */
   void reconfigure(UnaryOperator<String> change) throws IOException {
-    Files.writeString(config, change.apply(Files.readString(config)));
+    Files.writeString(jar.config(), change.apply(Files.readString(jar.config())));
   }
 
   boolean isAlive() {
-    return process != null && process.isAlive();
+    return jar.isAlive();
   }
 
   int await() throws InterruptedException {
-    return process.waitFor();
+    return jar.process().waitFor();
   }
 
   String log() throws IOException {
-    return Files.readString(log);
+    return jar.log();
   }
 
   /** The end of its log, for messages. */
@@ -169,7 +144,7 @@ final class AgentProcess implements AutoCloseable {
 
   /** Memory that is in use, the JVM's and the engine's. */
   long residentBytes() throws IOException {
-    return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
+    return Files.readAllLines(Path.of("/proc/" + jar.process().pid() + "/status")).stream()
         .filter(line -> line.startsWith("VmRSS:"))
         .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
         .findFirst()
@@ -178,7 +153,7 @@ final class AgentProcess implements AutoCloseable {
 
   /** Open file handles. */
   long handles() throws IOException {
-    try (Stream<Path> open = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+    try (Stream<Path> open = Files.list(Path.of("/proc/" + jar.process().pid() + "/fd"))) {
       return open.count();
     }
   }
@@ -188,8 +163,7 @@ final class AgentProcess implements AutoCloseable {
   }
 
   HttpResponse<byte[]> get(String path) throws IOException, InterruptedException {
-    URI uri = URI.create("http://127.0.0.1:" + port + path);
-    return http.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofByteArray());
+    return jar.get(path);
   }
 
   static String yaml(String servers, Recorded recorded, Path state, Map<String, String> estimate)
@@ -210,8 +184,6 @@ final class AgentProcess implements AutoCloseable {
 
   @Override
   public void close() {
-    if (process != null) {
-      process.destroyForcibly();
-    }
+    jar.close();
   }
 }

@@ -3,10 +3,9 @@ package io.fisherwatch.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.fisherwatch.config.ConfigException;
 import io.fisherwatch.config.LoggingConfig;
+import io.fisherwatch.config.YamlKeys;
 import io.fisherwatch.web.Access;
 import io.fisherwatch.web.SecretHash;
 import java.io.IOException;
@@ -16,7 +15,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,23 +28,9 @@ class ConfigLoaderTest {
     return Files.writeString(folder.resolve("agent.yaml"), yaml);
   }
 
-  private static void collect(String prefix, JsonNode node, Set<String> keys) {
-    node.properties()
-        .forEach(
-            entry -> {
-              if (entry.getValue().isObject()) {
-                collect(prefix + entry.getKey() + ".", entry.getValue(), keys);
-              } else {
-                keys.add(prefix + entry.getKey());
-              }
-            });
-  }
-
   @Test
   void referenceFile_everyKey_isTheCodesAndItsDefault() throws Exception {
-    Set<String> keys = new TreeSet<>();
-    collect("", new YAMLMapper().readTree(REFERENCE.toFile()), keys);
-    assertThat(keys).isEqualTo(ConfigLoader.keys());
+    assertThat(YamlKeys.of(REFERENCE)).isEqualTo(ConfigLoader.keys());
     assertThat(ConfigLoader.load(REFERENCE, Map.of())).isEqualTo(ConfigLoader.defaults());
   }
 

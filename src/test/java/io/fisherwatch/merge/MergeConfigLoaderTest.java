@@ -6,11 +6,10 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.fisherwatch.config.ConfigException;
+import io.fisherwatch.config.YamlKeys;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,21 +23,9 @@ class MergeConfigLoaderTest {
     return Files.writeString(folder.resolve("merge.yaml"), yaml);
   }
 
-  private static void collect(String prefix, JsonNode node, Set<String> keys) {
-    for (Map.Entry<String, JsonNode> entry : node.properties()) {
-      if (entry.getValue().isObject()) {
-        collect(prefix + entry.getKey() + ".", entry.getValue(), keys);
-      } else {
-        keys.add(prefix + entry.getKey());
-      }
-    }
-  }
-
   @Test
   void referenceFile_everyKey_isTheCodesAndItsDefault() throws Exception {
-    Set<String> keys = new TreeSet<>();
-    collect("", new YAMLMapper().readTree(REFERENCE.toFile()), keys);
-    assertThat(keys).isEqualTo(MergeConfigLoader.keys());
+    assertThat(YamlKeys.of(REFERENCE)).isEqualTo(MergeConfigLoader.keys());
     assertThat(MergeConfigLoader.load(REFERENCE, Map.of())).isEqualTo(MergeConfigLoader.defaults());
   }
 

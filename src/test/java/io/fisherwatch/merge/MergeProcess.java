@@ -2,13 +2,10 @@ package io.fisherwatch.merge;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fisherwatch.cli.JarProcess;
 import java.io.IOException;
-import java.net.ServerSocket;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Predicate;
@@ -16,71 +13,51 @@ import java.util.function.Predicate;
 /** The merge as a user runs it: a process of its own, from the jar, watched over HTTP. */
 final class MergeProcess implements AutoCloseable {
 
-  private static final Path JAR = Path.of("target/fisherwatch.jar");
   private static final Duration PATIENCE = Duration.ofMinutes(2);
 
-  private final HttpClient http = HttpClient.newHttpClient();
-  private final Path config;
-  private final Path log;
-  private final int port;
-  private Process process;
+  private final JarProcess jar;
 
   /**
    * @param yaml the configuration, but for the port
    */
   MergeProcess(Path folder, String yaml) throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      port = socket.getLocalPort();
-    }
-    config = folder.resolve("merge.yaml");
-    log = folder.resolve("merge.log");
-    Files.writeString(config, yaml + "web:\n  port: " + port + "\n");
+    jar = new JarProcess(folder, "merge", "merge", "256m", yaml);
   }
 
   void start() throws IOException {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx256m",
-                "-jar",
-                JAR.toAbsolutePath().toString(),
-                "merge",
-                "--config",
-                config.toString())
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-    builder.environment().keySet().removeIf(name -> name.startsWith("FISHERWATCH_"));
-    process = builder.start();
+    jar.start();
   }
 
   /** SIGKILL. */
   void kill() throws InterruptedException {
-    process.destroyForcibly().waitFor();
+    jar.kill();
   }
 
   /** SIGTERM; the exit code. */
   int terminate() throws InterruptedException {
-    process.destroy();
-    return process.waitFor();
+    jar.process().destroy();
+    return jar.process().waitFor();
   }
 
   String log() throws IOException {
-    return Files.readString(log);
+    return jar.log();
   }
 
-  /** What is answered; the code and the text of an error while nobody answers. */
-  private HttpResponse<String> get(String path) throws IOException, InterruptedException {
-    URI uri = URI.create("http://127.0.0.1:" + port + path);
-    return http.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString());
+  /** An answer's code and text. */
+  record Answer(int statusCode, String body) {}
+
+  private Answer get(String path) throws IOException, InterruptedException {
+    HttpResponse<byte[]> answer = jar.get(path);
+    return new Answer(answer.statusCode(), new String(answer.body(), StandardCharsets.UTF_8));
   }
 
   /** Waits until an answer is as it should be. */
-  String await(String path, Predicate<HttpResponse<String>> expected) throws Exception {
+  String await(String path, Predicate<Answer> expected) throws Exception {
     String last = "no answer";
     long end = System.nanoTime() + PATIENCE.toNanos();
     while (System.nanoTime() < end) {
       try {
-        HttpResponse<String> answer = get(path);
+        Answer answer = get(path);
         last = answer.body();
         if (expected.test(answer)) {
           return last;
@@ -88,7 +65,7 @@ final class MergeProcess implements AutoCloseable {
       } catch (IOException e) {
         last = e.toString();
       }
-      if (!process.isAlive()) {
+      if (!jar.isAlive()) {
         throw new AssertionError("the merge ended: " + log());
       }
       Thread.sleep(50);
@@ -119,8 +96,6 @@ final class MergeProcess implements AutoCloseable {
 
   @Override
   public void close() {
-    if (process != null) {
-      process.destroyForcibly();
-    }
+    jar.close();
   }
 }
