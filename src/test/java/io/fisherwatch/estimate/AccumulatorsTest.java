@@ -184,6 +184,7 @@ class AccumulatorsTest {
     histogram.add(8);
     histogram.add(8);
     assertThat(histogram.shareBelow(2)).isCloseTo(6 / 14.0, within(1e-15));
+    assertThat(histogram.shareBelow(16)).isEqualTo(1);
     assertThat(histogram.shareBelow(Double.POSITIVE_INFINITY)).isEqualTo(1);
   }
 
