@@ -23,11 +23,12 @@ class Kernels(torch.nn.Module):
         """The squared Euclidean norm in float64.
 
         A large float32 tensor is summed in float32 over rows of 256 only, then in float64: exact to about 1e-9 and
-        without a copy in double. Where float32 could overflow or underflow, everything is done in double.
+        without a copy in double. Where float32 could overflow or underflow, everything is done in double. A GPU sums
+        in double as fast as it reads, and has no need to ask whether it may.
         """
         flat = g.reshape(-1)
         rows = flat.size(0) // 256
-        if rows >= 64 and g.dtype == torch.float32:
+        if rows >= 64 and g.dtype == torch.float32 and not g.is_cuda:
             head = flat[:rows * 256].view(rows, 256)
             tail = flat[rows * 256:].to(torch.float64)
             norms = torch.linalg.vector_norm(head, 2.0, [1]).to(torch.float64)
@@ -351,7 +352,7 @@ class Kernels(torch.nn.Module):
 
         With one position the square is a product of squares, for all examples at once. Without ``total`` no product is
         made if the positions' inner products, <a, a'> <d, d'> summed, cost less. Else a few examples' products at a
-        time, which are squared while they are in the cache.
+        time, which are squared while they are in the cache; on a GPU as many as fill it.
         """
         examples, positions, rows, columns = d.size(0), d.size(1), d.size(2), a.size(2)
         if positions == 1:
@@ -365,7 +366,8 @@ class Kernels(torch.nn.Module):
         if total is None and positions * (rows + columns) < rows * columns:
             products = torch.bmm(d, d.transpose(1, 2)).mul_(torch.bmm(a, a.transpose(1, 2)))
             return products.sum([1, 2], dtype=torch.float64).clamp_(min=0.0)
-        step = min(examples, max(1, 262144 // (rows * columns)))
+        held = 67108864 if d.is_cuda else 262144
+        step = min(examples, max(1, held // (rows * columns)))
         scratch = torch.empty([step, rows, columns], dtype=d.dtype, device=d.device)
         norms = torch.jit.annotate(List[torch.Tensor], [])
         start = 0
@@ -410,14 +412,14 @@ class Kernels(torch.nn.Module):
         gradient's type over rows of 256 numbers only, then in double.
         """
         count = len(gradients)
-        products = torch.zeros([places.size(0), count], dtype=torch.float64)
+        products = torch.zeros([places.size(0), count], dtype=torch.float64, device=gradients[0].device)
         before = torch.jit.annotate(List[int], places.tolist())
         with torch.no_grad():
             for i, g in enumerate(gradients):
                 a = g.reshape(-1)
                 if a.size(0) <= 65536 and len(before) > 0:
                     earlier = torch.stack([memory[place * count + i].view(-1) for place in before])
-                    products[:, i] = torch.mv(earlier.to(torch.float64), a.to(torch.float64)).cpu()
+                    products[:, i] = torch.mv(earlier.to(torch.float64), a.to(torch.float64))
                     continue
                 for row, place in enumerate(before):
                     b = memory[place * count + i].view(-1)
@@ -432,11 +434,11 @@ class Kernels(torch.nn.Module):
                         if start + rows < end:
                             total += (a[start + rows:end].to(torch.float64) * b[start + rows:end].to(torch.float64)).sum()
                         start = end
-                    products[row][i] = total.cpu()
+                    products[row][i] = total
             first = int(ring) * count
             for i, g in enumerate(gradients):
                 memory[first + i].copy_(g)
-        return [products]
+        return [products.cpu()]
 
     @torch.jit.export
     def average(self, settings: torch.Tensor, means: List[torch.Tensor], scatters: List[torch.Tensor],

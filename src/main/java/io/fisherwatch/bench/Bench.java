@@ -33,7 +33,7 @@ public final class Bench {
   /**
    * What sections work with.
    *
-   * @param runtime the engine, on the CPU
+   * @param runtime the engine, on the device that is measured
    * @param workloads models and batches
    * @param folder of their files
    * @param settings what was asked for
@@ -86,7 +86,7 @@ public final class Bench {
   public Report run() throws Exception {
     Report report = new Report();
     Path folder = Files.createTempDirectory(settings.scratch(), "fisherwatch-bench");
-    try (TorchRuntime runtime = TorchRuntime.open("cpu", 0)) {
+    try (TorchRuntime runtime = TorchRuntime.open(settings.device(), 0)) {
       Optional<Path> distilbert = settings.distilbert();
       Workloads workloads = new Workloads(folder, runtime, distilbert);
       Site site = new Site(runtime, workloads, folder, settings, progress);
@@ -108,7 +108,7 @@ public final class Bench {
             LocalDate.now(java.time.ZoneOffset.UTC),
             Machine.load(),
             command,
-            Machine.describe(runtime.version()));
+            Machine.describe(runtime.version(), runtime.device()));
   }
 
   private static void delete(Path folder) throws IOException {

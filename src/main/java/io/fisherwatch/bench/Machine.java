@@ -13,7 +13,7 @@ final class Machine {
   private Machine() {}
 
   /** A line of Markdown. */
-  static String describe(String engine) {
+  static String describe(String engine, String device) {
     return "%d cores, %s, %s of memory, %s %s, Java %s (%s), %s"
         .formatted(
             Runtime.getRuntime().availableProcessors(),
@@ -23,13 +23,28 @@ final class Machine {
             System.getProperty("os.version"),
             System.getProperty("java.version"),
             System.getProperty("java.vm.name"),
-            engine);
+            device.equals("cpu") ? engine : engine + " on " + gpu());
   }
 
   /** How many threads waited for a core in the last minute, on average. */
   static String load() {
     double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
     return load < 0 ? "unknown" : String.format(Locale.ROOT, "%.2f", load);
+  }
+
+  private static String gpu() {
+    try {
+      Process asked =
+          new ProcessBuilder(
+                  "nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+              .redirectErrorStream(true)
+              .start();
+      try (java.io.InputStream said = asked.getInputStream()) {
+        return new String(said.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8).strip();
+      }
+    } catch (IOException e) {
+      return "a GPU of which nvidia-smi could not tell: " + e.getMessage();
+    }
   }
 
   private static String memory() {

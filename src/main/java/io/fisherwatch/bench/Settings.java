@@ -15,6 +15,8 @@ import java.util.OptionalInt;
  * @param runs that are watched at the same time under load; empty for the preset's
  * @param layers of the model of each of them; empty for the preset's
  * @param scratch a folder for files in passing, on the disk that is measured
+ * @param device where models run, as {@code estimate} takes it; sections that start processes, and
+ *     agents, choose for themselves
  */
 public record Settings(
     Preset preset,
@@ -22,7 +24,8 @@ public record Settings(
     List<String> only,
     OptionalInt runs,
     OptionalInt layers,
-    Path scratch) {
+    Path scratch,
+    String device) {
 
   public Settings {
     only = List.copyOf(only);

@@ -63,6 +63,12 @@ final class BenchCommand implements Callable<Integer> {
       description = "Folder for files in passing, on the disk to be measured.")
   private Path scratch = Path.of("");
 
+  @Option(
+      names = "--device",
+      defaultValue = "cpu",
+      description = "cpu or cuda:N, for sections that estimate in this process.")
+  private String device = "";
+
   @Override
   public Integer call() throws Exception {
     if (quick && full) {
@@ -87,7 +93,8 @@ final class BenchCommand implements Callable<Integer> {
             only,
             positive("--runs", runs),
             positive("--layers", layers),
-            scratch.toAbsolutePath());
+            scratch.toAbsolutePath(),
+            device);
     write(page, new Bench(settings, typed(), System.err).run());
     return 0;
   }

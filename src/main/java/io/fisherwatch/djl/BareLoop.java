@@ -71,12 +71,19 @@ public final class BareLoop implements AutoCloseable {
       for (int i = 0; i < backwards; i++) {
         pullBack(scope, logits, cotangents);
       }
+      awaitDevice(cotangents, scope);
+    }
+  }
+
+  /** A GPU works on while we go on; what is timed is to be done. */
+  private void awaitDevice(NDArray array, PtNDManager scope) {
+    if (array.getDevice().isGpu()) {
+      HostTensor unused = HostTensors.toHost(array, model.kernels(), scope);
     }
   }
 
   private void pullBack(PtNDManager scope, NDArray logits, NDArray cotangents) {
-    NDArray method = scope.create(0);
-    method.setName("module_method:pull");
+    NDArray method = Kernels.method("pull", scope);
     cotangents.setName(null);
     NDList arguments = new NDList(method, logits, cotangents);
     for (NDArray parameter : model.table().differentiated()) {

@@ -51,10 +51,16 @@ final class GraphArchive {
   private final String rootClass;
   private final Map<String, String> bodies;
   private final boolean needsPreparation;
+  private final String device;
 
   private GraphArchive(
-      Path file, String rootClass, Map<String, String> bodies, boolean needsPreparation) {
+      Path file,
+      String rootClass,
+      Map<String, String> bodies,
+      boolean needsPreparation,
+      String device) {
     this.file = file;
+    this.device = device;
     this.rootClass = rootClass;
     this.bodies = bodies;
     this.needsPreparation = needsPreparation;
@@ -63,9 +69,10 @@ final class GraphArchive {
   /**
    * Opens a file and reads its code.
    *
+   * @param device where it is to run: {@code cpu}, {@code cuda:0}
    * @throws ModelException {@code bad-graph} if it is not TorchScript
    */
-  static GraphArchive read(Path file) throws ModelException {
+  static GraphArchive read(Path file, String device) throws ModelException {
     try (ZipFile zip = new ZipFile(file.toFile())) {
       Map<String, String> bodies = new HashMap<>();
       String rootClass = null;
@@ -84,7 +91,7 @@ final class GraphArchive {
                     + files.group(1)
                     + ", which a graph may not: it reaches for files");
           }
-          needsPreparation |= !GraphCode.prepared(code).equals(code);
+          needsPreparation |= !GraphCode.prepared(code, device).equals(code);
           collect(entry, code, bodies);
         } else if (entry.getName().endsWith("/data.pkl")) {
           rootClass = rootClass(zip, entry);
@@ -96,7 +103,7 @@ final class GraphArchive {
             file
                 + " holds no TorchScript module; save one with torch.jit.trace(model, inputs).save(...)");
       }
-      return new GraphArchive(file, rootClass, bodies, needsPreparation);
+      return new GraphArchive(file, rootClass, bodies, needsPreparation, device);
     } catch (ZipException e) {
       throw new ModelException(
           "bad-graph",
@@ -179,7 +186,8 @@ final class GraphArchive {
       while (entries.hasMoreElements()) {
         ZipEntry entry = entries.nextElement();
         if (isCode(entry)) {
-          byte[] code = GraphCode.prepared(text(zip, entry)).getBytes(StandardCharsets.UTF_8);
+          byte[] code =
+              GraphCode.prepared(text(zip, entry), device).getBytes(StandardCharsets.UTF_8);
           CRC32 crc = new CRC32();
           crc.update(code);
           out.putNextEntry(stored(entry.getName(), code.length, crc.getValue()));

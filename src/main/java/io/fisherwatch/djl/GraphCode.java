@@ -16,6 +16,9 @@ import java.util.regex.Pattern;
  *
  * <p>An embedding's gradient has as many rows as the vocabulary, of which an example touches a few.
  * Where the embedded matrix is the module's own attribute it is asked for as a sparse gradient.
+ *
+ * <p>A graph that was traced on one device makes its tensors there; it is to make them where it
+ * runs.
  */
 final class GraphCode {
 
@@ -28,15 +31,24 @@ final class GraphCode {
       Pattern.compile(
           "torch\\.embedding\\((\\w+), (\\w+)(?:, (-?\\d+))?(?:, False)?(?:, False)?\\)");
 
+  /** A trace names the device that it was made on wherever it makes a tensor. */
+  private static final Pattern DEVICE =
+      Pattern.compile("torch\\.device\\(\"(?:cpu|cuda|mps|xpu)(?::\\d+)?\"\\)");
+
   private static final Pattern FUNCTION = Pattern.compile("(?m)^  def ");
   private static final Pattern ATTRIBUTE = Pattern.compile("(?m)^ +(\\w+) = self\\.\\w+$");
 
   private GraphCode() {}
 
-  /** The code as it is to be loaded: the same object if there is nothing to change. */
-  static String prepared(String code) {
+  /**
+   * The code as it is to be loaded: the same object if there is nothing to change.
+   *
+   * @param device where it is to run: {@code cpu}, {@code cuda:0}
+   */
+  static String prepared(String code, String device) {
+    String placed = DEVICE.matcher(code).replaceAll("torch.device(\"" + device + "\")");
     String listed =
-        LISTS.matcher(code).replaceAll("  __parameters__ = [$1$2]\n  __buffers__ = []\n");
+        LISTS.matcher(placed).replaceAll("  __parameters__ = [$1$2]\n  __buffers__ = []\n");
     if (!EMBEDDING.matcher(listed).find()) {
       return listed.equals(code) ? code : listed;
     }

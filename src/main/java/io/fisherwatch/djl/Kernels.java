@@ -1,8 +1,10 @@
 package io.fisherwatch.djl;
 
+import ai.djl.Device;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValueUtils;
@@ -56,9 +58,17 @@ final class Kernels {
     JniUtils.setGraphExecutorOptimize(false);
   }
 
+  /**
+   * Where settings live: the host, whatever the device, since the functions branch on them and
+   * would wait for the device at each. They go with the manager.
+   */
+  static PtNDManager host(PtNDManager manager) {
+    return manager.getDevice().isGpu() ? manager.newSubManager(Device.cpu()) : manager;
+  }
+
   /** The argument that makes the engine call another method than {@code forward}. */
   static NDArray method(String name, PtNDManager manager) {
-    NDArray method = manager.create(0);
+    NDArray method = host(manager).create(0);
     method.setName("module_method:" + name);
     return method;
   }
@@ -68,7 +78,8 @@ final class Kernels {
    *
    * @param manager owns the results
    * @param name the function
-   * @param arguments tensors ({@link NDArray}) and lists of tensors ({@link NDList})
+   * @param arguments tensors ({@link NDArray}), lists of tensors ({@link NDList}) and settings
+   *     ({@code Double}, {@code Long}, and arrays of these and of {@code boolean})
    */
   NDList call(PtNDManager manager, String name, Object... arguments) {
     enter();
@@ -76,7 +87,8 @@ final class Kernels {
       // An array's name tells the engine's Java interface what to do with it: call a method, or
       // join a list.
       NDList inputs = new NDList();
-      inputs.add(method(name, scope));
+      PtNDManager host = host(scope);
+      inputs.add(method(name, host));
       for (int i = 0; i < arguments.length; i++) {
         if (arguments[i] instanceof NDList list) {
           if (list.isEmpty()) {
@@ -87,7 +99,8 @@ final class Kernels {
             inputs.add(array);
           }
         } else {
-          NDArray array = (NDArray) arguments[i];
+          NDArray array =
+              arguments[i] instanceof NDArray tensor ? tensor : setting(host, arguments[i]);
           array.setName(null);
           inputs.add(array);
         }
@@ -96,6 +109,25 @@ final class Kernels {
       results.attach(manager);
       return results;
     }
+  }
+
+  private static NDArray setting(PtNDManager host, Object value) {
+    if (value instanceof Double number) {
+      return host.create((double) number);
+    }
+    if (value instanceof Long number) {
+      return host.create((long) number);
+    }
+    if (value instanceof double[] numbers) {
+      return host.create(numbers);
+    }
+    if (value instanceof long[] numbers) {
+      return host.create(numbers, new Shape(numbers.length));
+    }
+    if (value instanceof boolean[] flags) {
+      return host.create(flags);
+    }
+    throw new IllegalArgumentException("no setting: " + value);
   }
 
   /** The last line of what TorchScript says, which is the reason; the others are its stack. */

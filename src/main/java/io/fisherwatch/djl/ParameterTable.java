@@ -75,10 +75,11 @@ final class ParameterTable {
     }
     this.slots = slots(listed, parameterOf, firsts);
     long[] pairs = shares(listed, parameterOf, firsts, objects);
+    PtNDManager host = Kernels.host(manager);
     this.shares =
         pairs.length == 0
-            ? manager.create(new ai.djl.ndarray.types.Shape(0, 2), DataType.INT64)
-            : manager.create(pairs, new ai.djl.ndarray.types.Shape(pairs.length / 2, 2));
+            ? host.create(new ai.djl.ndarray.types.Shape(0, 2), DataType.INT64)
+            : host.create(pairs, new ai.djl.ndarray.types.Shape(pairs.length / 2, 2));
   }
 
   /** Gives every trainable parameter the next place among the gradients; −1 to the others. */

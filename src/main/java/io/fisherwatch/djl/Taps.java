@@ -38,11 +38,11 @@ final class Taps {
       this.rules = null;
       this.members = null;
     } else {
+      PtNDManager host = Kernels.host(manager);
       long[] rows = table.rules();
       long[] places = table.members();
-      this.rules =
-          manager.create(rows, new Shape(rows.length / TapTable.COLUMNS, TapTable.COLUMNS));
-      this.members = manager.create(places, new Shape(places.length));
+      this.rules = host.create(rows, new Shape(rows.length / TapTable.COLUMNS, TapTable.COLUMNS));
+      this.members = host.create(places, new Shape(places.length));
     }
   }
 

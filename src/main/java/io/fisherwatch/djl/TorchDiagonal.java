@@ -39,7 +39,7 @@ final class TorchDiagonal implements DiagonalArray {
       kernels.call(
           scope,
           "average",
-          scope.create(new double[] {scale, share, weight * (1 - share)}),
+          new double[] {scale, share, weight * (1 - share)},
           arrays,
           ((TorchDiagonal) scatter).arrays,
           ((TorchDiagonal) sums).arrays);
@@ -69,14 +69,14 @@ final class TorchDiagonal implements DiagonalArray {
   @Override
   public void scale(double factor) {
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      kernels.call(scope, "scale", scope.create(factor), arrays);
+      kernels.call(scope, "scale", factor, arrays);
     }
   }
 
   @Override
   public void clear() {
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      kernels.call(scope, "fill", scope.create(0.0), arrays);
+      kernels.call(scope, "fill", 0.0, arrays);
     }
   }
 
@@ -97,7 +97,7 @@ final class TorchDiagonal implements DiagonalArray {
       scatters.add(((TorchDiagonal) scatter).array(parameter));
     }
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      NDArray settings = scope.create(new double[] {factor, quantile, threshold});
+      double[] settings = {factor, quantile, threshold};
       return kernels.call(scope, "undetermined", settings, means, scatters).get(0).toLongArray()[0];
     }
   }
@@ -144,7 +144,7 @@ final class TorchDiagonal implements DiagonalArray {
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       NDArray values =
           scope.create(direct, new ai.djl.ndarray.types.Shape(count), DataType.FLOAT32);
-      kernels.call(scope, "write", array(parameter), scope.create(offset), values);
+      kernels.call(scope, "write", array(parameter), offset, values);
     }
   }
 

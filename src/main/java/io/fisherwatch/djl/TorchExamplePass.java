@@ -103,7 +103,7 @@ final class TorchExamplePass implements ExamplePass {
                   "squares_each",
                   pass.output(),
                   pass.onDevice(cotangents, scope),
-                  scope.create(new boolean[] {squares != null}),
+                  new boolean[] {squares != null},
                   model.taps().rules(),
                   model.taps().members(),
                   sizes,

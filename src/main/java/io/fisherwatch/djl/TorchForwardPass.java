@@ -62,7 +62,7 @@ final class TorchForwardPass implements ForwardPass {
                   "squares",
                   output,
                   onDevice(cotangents, scope),
-                  scope.create(new boolean[] {squares != null, memory != null}),
+                  new boolean[] {squares != null, memory != null},
                   table.shares(),
                   table.differentiated(),
                   sums(squares, scope));
@@ -158,12 +158,11 @@ final class TorchForwardPass implements ForwardPass {
   private double[][] compare(PtNDManager scope, NDList reduced, TorchGradientMemory memory) {
     NDList gradients = new NDList(reduced.subList(2, reduced.size()));
     long[] before = memory.before();
-    NDArray places = scope.create(before, new Shape(before.length));
-    NDArray next = scope.create(memory.nextPlace());
+    long next = memory.nextPlace();
     double[] flat =
         model
             .kernels()
-            .call(scope, "compare", places, next, gradients, memory.arrays())
+            .call(scope, "compare", before, next, gradients, memory.arrays())
             .get(0)
             .toDoubleArray();
     double[][] products = new double[before.length][];

@@ -60,7 +60,7 @@ final class TorchModel implements Model {
 
   static TorchModel load(NDManager parent, Path graph, OutputSelector output)
       throws ModelException {
-    GraphArchive archive = GraphArchive.read(graph);
+    GraphArchive archive = GraphArchive.read(graph, TorchRuntime.name(parent.getDevice()));
     PtNDManager manager = (PtNDManager) parent.newSubManager();
     boolean loaded = false;
     try {

@@ -25,6 +25,9 @@ public final class TorchRuntime implements ModelLoader {
 
   private static final Pattern CUDA = Pattern.compile("cuda(?::(\\d{1,3}))?");
 
+  /** Read by NVIDIA's libraries; the engine's Java interface has no switch of its own. */
+  private static final String TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE";
+
   private static final Logger LOG = LoggerFactory.getLogger(TorchRuntime.class);
   private static final AtomicBoolean ONE_BRANCH = new AtomicBoolean();
 
@@ -56,7 +59,14 @@ public final class TorchRuntime implements ModelLoader {
     if (threads > 0) {
       JniUtils.setNumThreads(threads);
     }
-    return new TorchRuntime(choose(device, engine.getGpuCount()));
+    Device chosen = choose(device, engine.getGpuCount());
+    if (chosen.isGpu() && !"0".equals(System.getenv(TF32_OVERRIDE))) {
+      LOG.warn(
+          "convolutions may be computed with 10 bits of mantissa (TF32); {}=0 in the environment"
+              + " keeps all 23",
+          TF32_OVERRIDE);
+    }
+    return new TorchRuntime(chosen);
   }
 
   /** The engine takes this once in a process, before anything runs. */
@@ -79,6 +89,11 @@ public final class TorchRuntime implements ModelLoader {
 
   @Override
   public String device() {
+    return name(device);
+  }
+
+  /** A device as PyTorch writes it. */
+  static String name(Device device) {
     return device.isGpu() ? "cuda:" + device.getDeviceId() : "cpu";
   }
 

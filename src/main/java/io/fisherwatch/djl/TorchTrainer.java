@@ -76,8 +76,8 @@ public final class TorchTrainer implements AutoCloseable {
                   "descend",
                   ((TorchForwardPass) pass).output(),
                   HostTensors.toDevice(labels, scope),
-                  scope.create(rate),
-                  scope.create((double) ++steps),
+                  rate,
+                  (double) ++steps,
                   model.table().differentiated(),
                   first,
                   second);

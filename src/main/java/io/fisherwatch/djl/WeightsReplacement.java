@@ -160,13 +160,12 @@ final class WeightsReplacement {
     NDArray target = staged.getOrDefault(owner, target(tensor.name()));
     String first = written.computeIfAbsent(owner, any -> tensor.name());
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      NDArray at = scope.create(offset);
       long count = chunk.remaining() / tensor.dtype().bytes();
       NDArray values =
           HostTensors.toDevice(HostTensor.of(tensor.dtype(), new long[] {count}, chunk), scope);
       if (first.equals(tensor.name())) {
-        kernels.call(scope, "write", target, at, values);
-      } else if (kernels.call(scope, "differ", target, at, values).get(0).getBoolean()) {
+        kernels.call(scope, "write", target, offset, values);
+      } else if (kernels.call(scope, "differ", target, offset, values).get(0).getBoolean()) {
         disagreeing.add(
             first
                 + " and "

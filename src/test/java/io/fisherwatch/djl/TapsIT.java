@@ -43,7 +43,7 @@ class TapsIT {
 
   @BeforeAll
   static void open() throws ModelException {
-    runtime = TorchRuntime.open("cpu", 0);
+    runtime = TorchRuntime.open(TestDevice.NAME, 0);
   }
 
   @AfterAll

@@ -2,6 +2,7 @@ package io.fisherwatch.monitor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fisherwatch.djl.TestDevice;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.runtime.Model;
@@ -28,7 +29,7 @@ class ChoicesIT {
 
   @BeforeAll
   static void open() throws ModelException {
-    runtime = TorchRuntime.open("cpu", 0);
+    runtime = TorchRuntime.open(TestDevice.NAME, 0);
   }
 
   @AfterAll

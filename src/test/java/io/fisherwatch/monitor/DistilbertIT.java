@@ -3,6 +3,7 @@ package io.fisherwatch.monitor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.fisherwatch.djl.TestDevice;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.likelihood.Likelihood;
@@ -61,7 +62,7 @@ class DistilbertIT {
   /** Without labels: a batch that has them gets the empirical matrix too, for a pass more. */
   @Test
   void estimates_costFewPasses() throws Exception {
-    try (TorchRuntime runtime = TorchRuntime.open("cpu", 1);
+    try (TorchRuntime runtime = TorchRuntime.open(TestDevice.NAME, 1);
         Model model = runtime.load(folder.resolve("graph.pt"), OutputSelector.FIRST)) {
       Batch batch = batch(model, 16);
       unit(model, batch);
@@ -88,7 +89,7 @@ class DistilbertIT {
   /** Against what docs/memory.md states: arrays as large as the model, and gradients in flight. */
   @Test
   void estimates_needFewArrays() throws Exception {
-    try (TorchRuntime runtime = TorchRuntime.open("cpu", 1);
+    try (TorchRuntime runtime = TorchRuntime.open(TestDevice.NAME, 1);
         Model model = runtime.load(folder.resolve("graph.pt"), OutputSelector.FIRST)) {
       Batch batch = batch(model, 2);
       LayerMap layers = LayerMap.of(model.parameters(), List.of());

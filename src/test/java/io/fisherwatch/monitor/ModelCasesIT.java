@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.fisherwatch.djl.TestDevice;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
@@ -27,7 +28,7 @@ class ModelCasesIT {
 
   @BeforeAll
   static void open() throws ModelException {
-    runtime = TorchRuntime.open("cpu", 0);
+    runtime = TorchRuntime.open(TestDevice.NAME, 0);
   }
 
   @AfterAll

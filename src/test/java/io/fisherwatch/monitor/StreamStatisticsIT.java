@@ -2,6 +2,7 @@ package io.fisherwatch.monitor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fisherwatch.djl.TestDevice;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.likelihood.Probe;
@@ -31,7 +32,7 @@ class StreamStatisticsIT {
 
   @BeforeAll
   static void open() throws ModelException {
-    runtime = TorchRuntime.open("cpu", 0);
+    runtime = TorchRuntime.open(TestDevice.NAME, 0);
   }
 
   @AfterAll

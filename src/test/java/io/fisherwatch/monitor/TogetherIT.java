@@ -3,6 +3,7 @@ package io.fisherwatch.monitor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.fisherwatch.djl.TestDevice;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.runtime.BoundBatch;
 import io.fisherwatch.runtime.Cotangents;
@@ -31,7 +32,7 @@ class TogetherIT {
   @MethodSource("models")
   void pullBackTogether_isOneByOneAndComparedWithAllBefore(String name) throws Exception {
     ModelCase one = ModelCase.of(name);
-    try (TorchRuntime runtime = TorchRuntime.open("cpu", 0);
+    try (TorchRuntime runtime = TorchRuntime.open(TestDevice.NAME, 0);
         Model model = one.load(runtime);
         GradientMemory memory = model.newGradientMemory(PROBES - 1);
         BoundBatch bound = model.bind(one.batch(model).inputs());

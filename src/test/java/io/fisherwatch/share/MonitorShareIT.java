@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
+import io.fisherwatch.djl.TestDevice;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.likelihood.Distribution;
 import io.fisherwatch.likelihood.Likelihood;
@@ -56,7 +57,7 @@ class MonitorShareIT {
 
   @BeforeAll
   static void open() throws ModelException {
-    runtime = TorchRuntime.open("cpu", 0);
+    runtime = TorchRuntime.open(TestDevice.NAME, 0);
   }
 
   @AfterAll
