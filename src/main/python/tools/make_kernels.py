@@ -8,8 +8,9 @@ used.
     python3 src/main/python/tools/make_kernels.py
 """
 
+import math
 import pathlib
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 import torch
 
@@ -164,6 +165,66 @@ class Kernels(torch.nn.Module):
         return [products, reached, nonfinite]
 
     @torch.jit.export
+    def products_of_copies(
+        self,
+        logits: torch.Tensor,
+        cotangents: torch.Tensor,
+        copies: torch.Tensor,
+        rules: torch.Tensor,
+        members: torch.Tensor,
+        outputs: List[torch.Tensor],
+        features: List[torch.Tensor],
+        parameters: List[torch.Tensor],
+    ) -> List[torch.Tensor]:
+        """As ``products_together``, of a pass over so many copies of a batch, each with a cotangent of its own.
+
+        One backward pass to the taps makes them all. For rules without convolutions and embeddings. Where a product is
+        not finite the last result is 1: who wants to know which has to make them one by one.
+        """
+        deltas = torch.autograd.grad(
+            [logits],
+            outputs,
+            torch.jit.annotate(Optional[List[Optional[torch.Tensor]]], [cotangents.to(logits.dtype)]),
+            retain_graph=False,
+            create_graph=False,
+            allow_unused=True,
+        )
+        with torch.no_grad():
+            plan = torch.jit.annotate(List[List[int]], rules.tolist())
+            places = torch.jit.annotate(List[int], members.tolist())
+            count = int(copies)
+            products = torch.zeros([len(plan), count, count], dtype=torch.float64, device=logits.device)
+            reached = torch.zeros([len(plan)], dtype=torch.int64)
+            for p, rule in enumerate(plan):
+                g: Optional[torch.Tensor] = None
+                for place in range(rule[1], rule[1] + rule[2]):
+                    d = deltas[places[place]]
+                    if d is not None:
+                        part = self.gradients_of_copies(rule, self.wide(d, False), self.wide(features[places[place]], False),
+                                                        parameters[p], count)
+                        g = part if g is None else g + part
+                if g is not None:
+                    reached[p] = 1
+                    gradients = g.to(torch.float64)
+                    torch.mm(gradients, gradients.t(), out=products[p])
+            products = products.cpu()
+            failed = torch.isfinite(products).all().logical_not().to(torch.int64)
+            return [products, reached, failed.reshape(1)]
+
+    def gradients_of_copies(self, rule: List[int], d: torch.Tensor, x: torch.Tensor, parameter: torch.Tensor,
+                            count: int) -> torch.Tensor:
+        """A parameter's gradients from one tap, one row for each copy of the batch."""
+        shape = parameter.size()
+        if rule[0] == 0:
+            return torch.bmm(d.reshape(count, -1, shape[0]).transpose(1, 2), x.reshape(count, -1, shape[1])).flatten(1)
+        if rule[0] == 1:
+            return torch.bmm(x.reshape(count, -1, shape[0]).transpose(1, 2), d.reshape(count, -1, shape[1])).flatten(1)
+        product = d * x if rule[0] == 4 else d
+        if rule[3] == 1:
+            return product.reshape(count, d.size(0) // count, shape[0], -1).sum([1, 3])
+        return product.reshape(count, -1, parameter.numel()).sum(1)
+
+    @torch.jit.export
     def sizes(self, features: List[torch.Tensor]) -> List[torch.Tensor]:
         """The largest Euclidean norm among the examples of each tensor (float64); 1 for integers."""
         largest = torch.jit.annotate(List[torch.Tensor], [])
@@ -195,10 +256,10 @@ class Kernels(torch.nn.Module):
     ) -> List[torch.Tensor]:
         """The vector-Jacobian product of every example by itself, from the gradients at its taps.
 
-        A row of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists
+        The examples come in groups, the rows of ``flags``: how many, and whether their squares are to be added to the
+        next tensors of ``sums``, one for each parameter. A row of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists
         taps, and the rule's options. Returns squared norms (float64, example by parameter, -1 where no gradient path
-        leads) and whether all is well: if a value could overflow, 0, and nothing has been added to ``sums``. With
-        ``flags[0]`` every example's squares are added there.
+        leads) and whether all is well: if a value could overflow, 0, and nothing has been added to ``sums``.
         """
         deltas = torch.autograd.grad(
             [logits],
@@ -210,49 +271,116 @@ class Kernels(torch.nn.Module):
         )
         examples = logits.size(0)
         with torch.no_grad():
-            bounds = torch.jit.annotate(List[torch.Tensor], [])
-            for d in deltas:
-                if d is None:
-                    bounds.append(torch.zeros([], dtype=torch.float64, device=logits.device))
-                else:
-                    bounds.append(self.largest_norm(d))
-            bound = torch.stack(bounds).cpu()
-            product = bound * sizes
-            if not bool(((bound < 1e18) & (product < 1e18)).all()):
-                return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64)]
-            # Squares of a factor by itself leave float32 long before its product with the other does.
-            narrow = ((bound > 0) & (bound < 1e-17)) | ((sizes > 0) & (sizes < 1e-17))
+            plan = torch.jit.annotate(List[List[int]], rules.tolist())
+            places = torch.jit.annotate(List[int], members.tolist())
+            lengths = torch.jit.annotate(List[float], sizes.tolist())
+            small = torch.jit.annotate(List[bool], [])
+            narrow = torch.jit.annotate(List[bool], [])
+            for tap, whole in enumerate(self.whole_norms(deltas)):
+                d = deltas[tap]
+                # No example's norm is above the whole batch's, and the largest magnitude is not below their mean.
+                typical = 0.0 if d is None else whole / math.sqrt(max(1, d.numel()))
+                length = lengths[tap]
+                if not (whole < 1e18 and whole * length < 1e18):
+                    return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64)]
+                small.append(typical * length < 1e-15)
+                # Squares of a factor by itself leave float32 long before its product with the other does.
+                narrow.append(0.0 < typical < 1e-17 or 0.0 < length < 1e-17)
             norms = torch.jit.annotate(List[torch.Tensor], [])
-            for p in range(rules.size(0)):
-                ds = torch.jit.annotate(List[torch.Tensor], [])
+            first, start = 0, 0
+            for group in torch.jit.annotate(List[List[int]], flags.tolist()):
+                end = start + group[0]
+                sliced = start > 0 or end < examples
+                ds = torch.jit.annotate(List[Optional[torch.Tensor]], [])
                 xs = torch.jit.annotate(List[torch.Tensor], [])
-                first = int(rules[p][1])
-                small = True
-                extreme = False
-                for place in range(first, first + int(rules[p][2])):
-                    tap = int(members[place])
-                    d = deltas[tap]
-                    if d is not None:
-                        ds.append(d)
-                        xs.append(features[tap])
-                        small = small and float(product[tap]) < 1e-15
-                        extreme = extreme or bool(narrow[tap])
-                if len(ds) == 0:
-                    norms.append(torch.full([examples], -1.0, dtype=torch.float64, device=logits.device))
-                else:
-                    total: Optional[torch.Tensor] = None
-                    if bool(flags[0]):
-                        total = sums[p]
-                    norms.append(self.contract(rules[p], ds, xs, parameters[p], total, small or extreme))
-            return [torch.stack(norms, 1).cpu(), torch.ones([1], dtype=torch.int64)]
+                for tap, d in enumerate(deltas):
+                    ds.append(d[start:end] if sliced and d is not None else d)
+                    xs.append(features[tap][start:end] if sliced else features[tap])
+                adding = group[1] == 1
+                totals = sums[first:first + len(plan)] if adding else torch.jit.annotate(List[torch.Tensor], [])
+                norms.append(self.group_squares(group[0], plan, places, small, narrow, ds, xs, parameters, totals))
+                first += len(totals)
+                start = end
+            return [torch.cat(norms).cpu(), torch.ones([1], dtype=torch.int64)]
 
-    def contract(self, rule: torch.Tensor, ds: List[torch.Tensor], xs: List[torch.Tensor], parameter: torch.Tensor,
+    def group_squares(self, examples: int, plan: List[List[int]], places: List[int], small: List[bool],
+                      narrow: List[bool], deltas: List[Optional[torch.Tensor]], features: List[torch.Tensor],
+                      parameters: List[torch.Tensor], totals: List[torch.Tensor]) -> torch.Tensor:
+        """Squared norms of some examples' gradients, example by parameter; the squares are added to ``totals``, if any."""
+        norms = torch.jit.annotate(List[torch.Tensor], [])
+        squared = torch.jit.annotate(Dict[int, torch.Tensor], {})
+        summed = torch.jit.annotate(Dict[int, torch.Tensor], {})
+        for p, rule in enumerate(plan):
+            ds = torch.jit.annotate(List[torch.Tensor], [])
+            xs = torch.jit.annotate(List[torch.Tensor], [])
+            tap = -1
+            tiny = True
+            extreme = False
+            for place in range(rule[1], rule[1] + rule[2]):
+                d = deltas[places[place]]
+                if d is not None:
+                    tap = places[place]
+                    ds.append(d)
+                    xs.append(features[tap])
+                    tiny = tiny and small[tap]
+                    extreme = extreme or narrow[tap]
+            in_double = tiny or extreme
+            total: Optional[torch.Tensor] = None
+            if len(totals) > 0:
+                total = totals[p]
+            if len(ds) == 0:
+                norms.append(torch.full([examples], -1.0, dtype=torch.float64, device=features[0].device))
+            elif len(ds) == 1 and not in_double and self.is_one_row(rule, ds[0], xs[0], parameters[p]):
+                if tap not in squared:
+                    squared[tap] = ds[0].square()
+                    summed[tap] = squared[tap].sum(1, dtype=torch.float64)
+                norms.append(self.row_squares(rule, squared[tap], summed[tap], xs[0], total))
+            else:
+                norms.append(self.contract(rule, ds, xs, parameters[p], total, in_double))
+        return torch.stack(norms, 1)
+
+    def whole_norms(self, deltas: List[Optional[torch.Tensor]]) -> List[float]:
+        """The Euclidean norm of each tensor, all examples together; 0 for those that are not there."""
+        present = torch.jit.annotate(List[torch.Tensor], [])
+        for d in deltas:
+            if d is not None:
+                present.append(d)
+        found = torch.jit.annotate(List[float], [])
+        if len(present) > 0:
+            wide = torch.jit.annotate(List[torch.Tensor], [])
+            for norm in torch._foreach_norm(present):
+                wide.append(norm.to(torch.float64))
+            found = torch.jit.annotate(List[float], torch.stack(wide).cpu().tolist())
+        norms = torch.jit.annotate(List[float], [])
+        for d in deltas:
+            norms.append(0.0 if d is None else found.pop(0))
+        return norms
+
+    def is_one_row(self, rule: List[int], d: torch.Tensor, x: torch.Tensor, parameter: torch.Tensor) -> bool:
+        """Whether the rule is that of a linear layer's weight or bias that every example uses once."""
+        if d.dim() != 2 or d.dtype != torch.float32 or parameter.dtype != torch.float32:
+            return False
+        return (rule[0] == 0 and x.dim() == 2 and x.dtype == torch.float32) or (rule[0] == 5 and rule[3] == 0)
+
+    def row_squares(self, rule: List[int], d2: torch.Tensor, sums: torch.Tensor, x: torch.Tensor,
+                    total: Optional[torch.Tensor]) -> torch.Tensor:
+        """Squared norms of every example's gradient, whose square is a product of squares: d2 is that of the delta."""
+        if rule[0] == 5:
+            if total is not None:
+                total.add_(d2.sum(0))
+            return sums
+        x2 = x.square()
+        if total is not None:
+            total.addmm_(d2.t(), x2)
+        return sums * x2.sum(1, dtype=torch.float64)
+
+    def contract(self, rule: List[int], ds: List[torch.Tensor], xs: List[torch.Tensor], parameter: torch.Tensor,
                  total: Optional[torch.Tensor], in_double: bool) -> torch.Tensor:
         """One parameter's squared norms by example; the squares are added to ``total``.
 
         With ``in_double`` all is done in double, since squares of small float32 numbers are zero.
         """
-        kind = int(rule[0])
+        kind = rule[0]
         if kind == 2:
             return self.convolution_squares(rule, ds, xs, parameter, total, in_double)
         shape = parameter.size()
@@ -273,7 +401,7 @@ class Kernels(torch.nn.Module):
                 others.append(x.reshape(examples, -1))
             else:
                 product = d * x if kind == 4 else d
-                if int(rule[3]) == 1:
+                if rule[3] == 1:
                     deltas.append(product.reshape(examples, shape[0], -1).sum(2))
                 else:
                     deltas.append(product.reshape(examples, -1, parameter.numel()).sum(1))
@@ -287,10 +415,10 @@ class Kernels(torch.nn.Module):
         d = torch.cat(deltas, 1) if len(deltas) > 1 else deltas[0]
         x = torch.cat(others, 1) if len(others) > 1 else others[0]
         if kind == 3:
-            return self.embedding_squares(d, x, int(rule[3]), shape[0], total)
-        return self.product_squares(d, x, total)
+            return self.embedding_squares(d, x, rule[3], shape[0], total)
+        return self.product_squares(d, x, total, kind == 1)
 
-    def convolution_squares(self, rule: torch.Tensor, ds: List[torch.Tensor], xs: List[torch.Tensor],
+    def convolution_squares(self, rule: List[int], ds: List[torch.Tensor], xs: List[torch.Tensor],
                             parameter: torch.Tensor, total: Optional[torch.Tensor], in_double: bool) -> torch.Tensor:
         """Squared norms by example of a convolution's weight; the squares are added to ``total``.
 
@@ -298,7 +426,7 @@ class Kernels(torch.nn.Module):
         """
         shape = parameter.size()
         examples = ds[0].size(0)
-        groups = int(rule[9])
+        groups = rule[9]
         rows = shape[0] // groups
         channels = shape[1]
         flat = len(shape) == 3
@@ -307,8 +435,8 @@ class Kernels(torch.nn.Module):
         positions = 0
         for i, d in enumerate(ds):
             height = 1 if flat else xs[i].size(2)
-            down = (height + 2 * int(rule[5]) - int(rule[7]) * (kernel[0] - 1) - 1) // int(rule[3]) + 1
-            across = (xs[i].size(-1) + 2 * int(rule[6]) - int(rule[8]) * (kernel[1] - 1) - 1) // int(rule[4]) + 1
+            down = (height + 2 * rule[5] - rule[7] * (kernel[0] - 1) - 1) // rule[3] + 1
+            across = (xs[i].size(-1) + 2 * rule[6] - rule[8] * (kernel[1] - 1) - 1) // rule[4] + 1
             assert d.numel() == examples * shape[0] * down * across, "a convolution's output and features do not fit"
             positions += down * across
         size = 8 if in_double or ds[0].dtype == torch.float64 else 4
@@ -331,14 +459,14 @@ class Kernels(torch.nn.Module):
                         torch._C._nn.im2col(
                             x.unsqueeze(-2) if flat else x,
                             kernel,
-                            [int(rule[7]), int(rule[8])],
-                            [int(rule[5]), int(rule[6])],
-                            [int(rule[3]), int(rule[4])],
+                            [rule[7], rule[8]],
+                            [rule[5], rule[6]],
+                            [rule[3], rule[4]],
                         ).transpose(1, 2)
                     )
                 d = torch.cat(deltas, 1) if len(deltas) > 1 else deltas[0]
                 a = torch.cat(patches, 1) if len(patches) > 1 else patches[0]
-                norms[start:end] += self.product_squares(d, a, part)
+                norms[start:end] += self.product_squares(d, a, part, False)
                 start = end
         return norms
 
@@ -347,12 +475,14 @@ class Kernels(torch.nn.Module):
             return a.to(torch.float64 if in_double else torch.float32)
         return a
 
-    def product_squares(self, d: torch.Tensor, a: torch.Tensor, total: Optional[torch.Tensor]) -> torch.Tensor:
+    def product_squares(self, d: torch.Tensor, a: torch.Tensor, total: Optional[torch.Tensor],
+                        swapped: bool) -> torch.Tensor:
         """Squared norms of d'a for every example, of [examples, positions, rows] and [examples, positions, columns].
 
         With one position the square is a product of squares, for all examples at once. Without ``total`` no product is
         made if the positions' inner products, <a, a'> <d, d'> summed, cost less. Else a few examples' products at a
-        time, which are squared while they are in the cache; on a GPU as many as fill it.
+        time, which are squared while they are in the cache; on a GPU as many as fill it. ``swapped`` says that the
+        delta is ``a``.
         """
         examples, positions, rows, columns = d.size(0), d.size(1), d.size(2), a.size(2)
         if positions == 1:
@@ -366,8 +496,9 @@ class Kernels(torch.nn.Module):
         if total is None and positions * (rows + columns) < rows * columns:
             products = torch.bmm(d, d.transpose(1, 2)).mul_(torch.bmm(a, a.transpose(1, 2)))
             return products.sum([1, 2], dtype=torch.float64).clamp_(min=0.0)
-        held = 67108864 if d.is_cuda else 262144
-        step = min(examples, max(1, held // (rows * columns)))
+        step = min(examples, max(1, (67108864 if d.is_cuda else 262144) // (rows * columns)))
+        if step == 1 and not d.is_cuda:
+            return self.products_one_by_one(d, a, total, swapped)
         scratch = torch.empty([step, rows, columns], dtype=d.dtype, device=d.device)
         norms = torch.jit.annotate(List[torch.Tensor], [])
         start = 0
@@ -375,14 +506,36 @@ class Kernels(torch.nn.Module):
             count = min(step, examples - start)
             g = scratch[:count]
             torch.bmm(d[start:start + count].transpose(1, 2), a[start:start + count], out=g)
-            norms.append(torch.linalg.vector_norm(g, 2.0, [2]).to(torch.float64).square().sum(1))
+            if total is None or not d.is_cuda:
+                norms.append(torch.linalg.vector_norm(g, 2.0, [2]).to(torch.float64).square().sum(1))
             if total is not None:
-                if count == 1:
-                    total.addcmul_(g[0], g[0])
-                else:
-                    total.add_(g.square_().sum(0))
+                g.square_()
+                if d.is_cuda:
+                    norms.append(g.sum([1, 2], dtype=torch.float64))
+                total.add_(g.sum(0))
             start += count
         return torch.cat(norms)
+
+    def products_one_by_one(self, d: torch.Tensor, a: torch.Tensor, total: Optional[torch.Tensor],
+                            swapped: bool) -> torch.Tensor:
+        """As above, of large products on a CPU: positions whose delta is zero, as behind a mask, are left out."""
+        examples, positions = d.size(0), d.size(1)
+        live = torch.linalg.vector_norm(a if swapped else d, 2.0, [2]).ne(0.0)
+        counts = torch.jit.annotate(List[int], live.sum(1).tolist())
+        g = torch.empty([d.size(2), a.size(2)], dtype=d.dtype)
+        norms = torch.zeros([examples], dtype=torch.float64)
+        for example, count in enumerate(counts):
+            if count == 0:
+                continue
+            left, right = d[example], a[example]
+            if count < positions:
+                kept = live[example].nonzero().squeeze(1)
+                left, right = left.index_select(0, kept), right.index_select(0, kept)
+            torch.mm(left.t(), right, out=g)
+            norms[example] = torch.linalg.vector_norm(g, 2.0, [1]).to(torch.float64).square().sum()
+            if total is not None:
+                total.addcmul_(g, g)
+        return norms
 
     def embedding_squares(self, d: torch.Tensor, tokens: torch.Tensor, padding: int, vocabulary: int,
                           total: Optional[torch.Tensor]) -> torch.Tensor:
@@ -450,11 +603,22 @@ class Kernels(torch.nn.Module):
         scale, share, factor = float(settings[0]), float(settings[1]), float(settings[2])
         with torch.no_grad():
             for mean, scatter, total in zip(means, scatters, sums):
-                total.mul_(scale).sub_(mean)
-                scatter.addcmul_(total, total, value=factor)
-                mean.add_(total, alpha=share)
-                total.zero_()
+                m, s, t = mean.view(-1), scatter.view(-1), total.view(-1)
+                size = t.size(0)
+                step = self.step(t)
+                start = 0
+                while start < size:
+                    end = min(start + step, size)
+                    deviation = t[start:end].mul_(scale).sub_(m[start:end])
+                    s[start:end].addcmul_(deviation, deviation, value=factor)
+                    m[start:end].add_(deviation, alpha=share)
+                    deviation.zero_()
+                    start = end
         return []
+
+    def step(self, tensor: torch.Tensor) -> int:
+        """How many numbers to work on at a time: what a core has in its cache, or what a GPU has no trouble to hold."""
+        return 4194304 if tensor.is_cuda else 131072
 
     @torch.jit.export
     def square_root(self, tensors: List[torch.Tensor]) -> List[torch.Tensor]:
@@ -479,14 +643,15 @@ class Kernels(torch.nn.Module):
             flat = mean.reshape(-1)
             flat_scatter = scatter.reshape(-1)
             start = 0
+            step = self.step(flat)
             while start < flat.size(0):
-                d = flat[start:start + 4194304]
-                h = flat_scatter[start:start + 4194304] * (factor / 9.0) / (d * d)
+                d = flat[start:start + step]
+                h = flat_scatter[start:start + step] * (factor / 9.0) / (d * d)
                 root = h.sqrt() * z
                 upper = (1 - h + root).clamp(min=0.0)
                 lower = (1 - h - root).clamp(min=0.0)
                 count += ((d > 0) & (d > threshold * lower * lower * lower) & (d < threshold * upper * upper * upper)).sum()
-                start += 4194304
+                start += step
         return [count.cpu()]
 
     @torch.jit.export
@@ -532,8 +697,9 @@ class Kernels(torch.nn.Module):
         for tensor in tensors:
             flat = tensor.reshape(-1)
             start = 0
+            step = self.step(flat)
             while start < flat.size(0):
-                chunk = flat[start:start + 4194304]
+                chunk = flat[start:start + step]
                 # TorchScript cannot reinterpret memory, so the bits are put together: value = fraction * 2**exponent
                 fraction, exponent = torch.frexp(chunk)
                 bits = (exponent + 126) * 128 + ((fraction * 2 - 1) * 128).to(torch.int32)
@@ -542,7 +708,7 @@ class Kernels(torch.nn.Module):
                 bits = torch.where(chunk == 0, torch.zeros_like(bits), bits)
                 bits = torch.where(valid, bits, torch.full_like(bits, 32640))
                 counts += torch.bincount(bits, minlength=32641)
-                start += 4194304
+                start += step
         return [counts.cpu()]
 
     @torch.jit.export

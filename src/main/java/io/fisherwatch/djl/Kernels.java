@@ -15,6 +15,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -123,6 +124,10 @@ final class Kernels {
     }
     if (value instanceof long[] numbers) {
       return host.create(numbers, new Shape(numbers.length));
+    }
+    if (value instanceof long[][] rows) {
+      long[] flat = Arrays.stream(rows).flatMapToLong(Arrays::stream).toArray();
+      return host.create(flat, new Shape(rows.length, flat.length / rows.length));
     }
     if (value instanceof boolean[] flags) {
       return host.create(flags);

@@ -36,14 +36,14 @@ final class TapBudget {
    * @param widest the largest dimension of a parameter, such as a vocabulary
    */
   static TapBudget of(NDList inputs, int examples, long widest) {
-    long bytes = 1;
+    long bytes = 0;
     long numbers = 1;
     for (NDArray input : inputs) {
       bytes += input.size() * input.getDataType().getNumOfBytes();
       numbers = Math.max(numbers, input.size() / examples);
     }
     long byLogits = LOGIT_BYTES / Float.BYTES / numbers / Math.max(1, widest);
-    return new TapBudget(bounded(Math.min(INPUT_BYTES * examples / bytes, byLogits)));
+    return new TapBudget(bounded(Math.min(INPUT_BYTES * examples / Math.max(1, bytes), byLogits)));
   }
 
   /** Examples of the next pass. */

@@ -75,6 +75,16 @@ final class TapTable {
     return members.clone();
   }
 
+  /** Whether every rule is a product or a sum: no convolution, no embedding. */
+  boolean multiplies() {
+    for (int row = 0; row < rules.length; row += COLUMNS) {
+      if (rules[row] == TapRule.CONVOLUTION.number() || rules[row] == TapRule.EMBEDDING.number()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** How many taps there must be at least. */
   int taps() {
     return taps;

@@ -99,6 +99,11 @@ final class Taps {
     return end == text.length() ? line : line + " ...";
   }
 
+  /** Whether the graph's description is known to be true, and no rule but of products and sums. */
+  boolean multiplies() {
+    return proven && reason == null && deferral == null && table().multiplies();
+  }
+
   TapTable table() {
     return require(table);
   }

@@ -47,7 +47,7 @@ final class TorchBatch implements BoundBatch {
     PtNDManager scope = (PtNDManager) manager.newSubManager();
     try {
       NDList slices = slices(from, to, scope);
-      return pass(select(run(slices, slices)), to - from, scope);
+      return pass(select(run(slices, slices)), slices, to - from, scope);
     } catch (ModelException | RuntimeException e) {
       scope.close();
       throw e;
@@ -75,16 +75,24 @@ final class TorchBatch implements BoundBatch {
     PtNDManager scope = (PtNDManager) manager.newSubManager();
     try {
       NDList slices = slices(from, to, scope);
-      NDList arguments = new NDList();
-      arguments.add(Kernels.method(Taps.METHOD, scope));
-      arguments.addAll(slices);
-      NDList results = run(arguments, slices);
-      TorchForwardPass pass = pass(results.get(0), to - from, scope);
-      return new TorchExamplePass(model, pass, results, scope);
+      NDList results = runTapped(slices, scope);
+      TorchForwardPass pass = pass(results.get(0), slices, to - from, scope);
+      TappedOutputs taps = new TappedOutputs(model, results, to - from, scope);
+      return new TorchExamplePass(model, pass, taps, scope);
     } catch (ModelException | RuntimeException e) {
       scope.close();
       throw e;
     }
+  }
+
+  /** Runs the tapped graph; what it gives lives as long as the scope. */
+  NDList runTapped(NDList inputs, PtNDManager scope) throws ModelException {
+    NDList arguments = new NDList();
+    arguments.add(Kernels.method(Taps.METHOD, scope));
+    arguments.addAll(inputs);
+    NDList results = run(arguments, inputs);
+    results.attach(scope);
+    return results;
   }
 
   private NDList slices(int from, int to, PtNDManager scope) {
@@ -98,15 +106,16 @@ final class TorchBatch implements BoundBatch {
     return slices;
   }
 
-  private TorchForwardPass pass(NDArray logits, int rows, PtNDManager scope) throws ModelException {
+  private TorchForwardPass pass(NDArray logits, NDList slices, int rows, PtNDManager scope)
+      throws ModelException {
     if (!isDifferentiable((PtNDArray) logits)) {
       throw new ModelException(
           "no-gradient",
           "no gradient path leads from the logits to a parameter; the graph detaches them or"
               + " computes them under no_grad");
     }
-    HostTensor host = HostTensors.toHost(logits, model.kernels(), scope);
-    return new TorchForwardPass(model, scope, logits, check(host, rows));
+    Logits host = check(HostTensors.toHost(logits, model.kernels(), scope), rows);
+    return new TorchForwardPass(model, scope, logits, host, new Copies(this, slices, host));
   }
 
   /** The engine says "requires grad" of leaves only; what was computed has a gradient function. */

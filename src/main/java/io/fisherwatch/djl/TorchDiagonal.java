@@ -111,6 +111,13 @@ final class TorchDiagonal implements DiagonalArray {
 
   @Override
   public long[] histogram(int... parameters) {
+    if (!manager.getDevice().isGpu()) {
+      HostHistogram counted = new HostHistogram();
+      for (int parameter : parameters) {
+        counted.add(array(parameter), manager);
+      }
+      return counted.counts();
+    }
     NDList chosen = new NDList();
     for (int parameter : parameters) {
       chosen.add(array(parameter));

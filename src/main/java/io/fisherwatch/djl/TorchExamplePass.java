@@ -1,6 +1,5 @@
 package io.fisherwatch.djl;
 
-import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.engine.PtNDManager;
@@ -17,52 +16,30 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A forward pass that holds on to its layers' outputs and inputs: one backward pass to the outputs
- * gives δ there, from which every example's gradient follows. No weight's gradient is computed on
- * the way.
+ * A forward pass that holds on to its layers' outputs and inputs, so that every example's gradient
+ * follows from one backward pass. No weight's gradient is computed on the way.
  */
 final class TorchExamplePass implements ExamplePass {
 
   private final TorchModel model;
   private final TorchForwardPass pass;
+  private final TappedOutputs taps;
   private final PtNDManager manager;
-  private final NDList outputs = new NDList();
-  private final NDList features = new NDList();
-  private final NDArray sizes;
 
   /**
    * @param pass the pass of which this is more
-   * @param results logits, and each tap's output and features in turn
    */
-  TorchExamplePass(TorchModel model, TorchForwardPass pass, NDList results, PtNDManager manager)
-      throws ModelException {
+  TorchExamplePass(
+      TorchModel model, TorchForwardPass pass, TappedOutputs taps, PtNDManager manager) {
     this.model = model;
     this.pass = pass;
+    this.taps = taps;
     this.manager = manager;
-    int examples = pass.logits().examples();
-    for (int i = 1; i < results.size(); i++) {
-      NDArray tap = results.get(i);
-      if (tap.getShape().dimension() < 1 || tap.getShape().get(0) != examples) {
-        throw new ModelException("shape-mismatch", "a tap is " + tap.getShape());
-      }
-      (i % 2 == 1 ? outputs : features).add(tap);
-    }
-    if (outputs.size() != features.size() || outputs.size() < model.taps().table().taps()) {
-      throw new ModelException("shape-mismatch", "the graph returns " + outputs.size() + " taps");
-    }
-    this.sizes = model.kernels().call(manager, "sizes", features).get(0);
   }
 
   /** What the taps take. */
   long bytes() {
-    long bytes = 0;
-    for (int tap = 0; tap < outputs.size(); tap++) {
-      NDArray output = outputs.get(tap);
-      NDArray given = features.get(tap);
-      bytes += output.size() * output.getDataType().getNumOfBytes();
-      bytes += given.size() * given.getDataType().getNumOfBytes();
-    }
-    return bytes;
+    return taps.bytes();
   }
 
   @Override
@@ -83,41 +60,72 @@ final class TorchExamplePass implements ExamplePass {
   }
 
   @Override
-  public List<Gradient> pullBackEach(Cotangents cotangents, @Nullable DiagonalArray squares)
-      throws ModelException {
-    Optional<List<Gradient>> gradients = contract(cotangents, squares);
-    return gradients.isPresent() ? gradients.get() : oneByOne(cotangents, squares);
+  public int pullsTogether() {
+    return pass.copies().most(taps.bytes(), taps.rows());
   }
 
-  /**
-   * As above, by the taps and nothing else: empty, with nothing added, if something could overflow.
-   */
+  @Override
+  public List<List<Gradient>> pullBackEach(List<Pull> pulls) throws ModelException {
+    if (pulls.size() > 1 && pulls.size() <= pullsTogether()) {
+      Optional<List<List<Gradient>>> together = together(pulls);
+      if (together.isPresent()) {
+        return together.get();
+      }
+    }
+    List<List<Gradient>> gradients = new ArrayList<>();
+    for (Pull pull : pulls) {
+      Optional<List<Gradient>> tapped = contract(pull.cotangents(), pull.squares());
+      gradients.add(
+          tapped.isPresent() ? tapped.get() : oneByOne(pull.cotangents(), pull.squares()));
+    }
+    return gradients;
+  }
+
+  /** By one pass over as many copies of the examples; empty if something could overflow. */
+  private Optional<List<List<Gradient>>> together(List<Pull> pulls) throws ModelException {
+    int examples = logits().examples();
+    List<long[]> groups = new ArrayList<>();
+    NDList sums = new NDList();
+    @Nullable DiagonalArray before = null;
+    for (Pull pull : pulls) {
+      DiagonalArray squares = pull.squares();
+      if (!groups.isEmpty() && squares == before) {
+        groups.get(groups.size() - 1)[0] += examples;
+        continue;
+      }
+      groups.add(new long[] {examples, squares == null ? 0 : 1});
+      if (squares != null) {
+        sums.addAll(((TorchDiagonal) squares).arrays());
+      }
+      before = squares;
+    }
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      if (sums.isEmpty()) {
+        sums.add(scope.create(0f));
+      }
+      TappedOutputs copies = pass.copies().forward(pulls.size(), scope);
+      NDArray cotangents = pass.onCopies(pulls.stream().map(Pull::cotangents).toList(), scope);
+      return copies
+          .squares(cotangents, groups.toArray(long[][]::new), sums, scope)
+          .map(norms -> split(gradients(norms), examples));
+    }
+  }
+
+  private static List<List<Gradient>> split(List<Gradient> gradients, int examples) {
+    List<List<Gradient>> split = new ArrayList<>();
+    for (int from = 0; from < gradients.size(); from += examples) {
+      split.add(gradients.subList(from, from + examples));
+    }
+    return split;
+  }
+
+  /** One pull, by the taps and nothing else: empty, with nothing added, if something overflows. */
   Optional<List<Gradient>> contract(Cotangents cotangents, @Nullable DiagonalArray squares)
       throws ModelException {
+    long[][] all = {{logits().examples(), squares == null ? 0 : 1}};
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      NDList results =
-          model
-              .kernels()
-              .call(
-                  scope,
-                  "squares_each",
-                  pass.output(),
-                  pass.onDevice(cotangents, scope),
-                  new boolean[] {squares != null},
-                  model.taps().rules(),
-                  model.taps().members(),
-                  sizes,
-                  outputs,
-                  features,
-                  model.table().owners(),
-                  TorchForwardPass.sums(squares, scope));
-      if (results.get(1).getLong() == 0) {
-        return Optional.empty();
-      }
-      return Optional.of(gradients(results.get(0).toDoubleArray()));
-    } catch (EngineException e) {
-      throw new ModelException(
-          "no-gradient", "the graph's taps cannot be pulled back: " + Kernels.reason(e), e);
+      NDList sums = TorchForwardPass.sums(squares, scope);
+      return taps.squares(pass.onDevice(cotangents, scope), all, sums, scope).map(this::gradients);
     }
   }
 

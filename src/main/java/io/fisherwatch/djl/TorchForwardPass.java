@@ -11,12 +11,14 @@ import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Logits;
+import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.Parameter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** One forward pass with the graph that differentiates it. */
@@ -26,12 +28,23 @@ final class TorchForwardPass implements ForwardPass {
   private final PtNDManager manager;
   private final NDArray output;
   private final Logits logits;
+  private final Copies copies;
 
-  TorchForwardPass(TorchModel model, PtNDManager manager, NDArray output, Logits logits) {
+  /**
+   * @param output the logits on the device, with the graph behind them
+   * @param copies of the pass's examples
+   */
+  TorchForwardPass(
+      TorchModel model, PtNDManager manager, NDArray output, Logits logits, Copies copies) {
     this.model = model;
     this.manager = manager;
     this.output = output;
     this.logits = logits;
+    this.copies = copies;
+  }
+
+  Copies copies() {
+    return copies;
   }
 
   /** The logits on the device, with the graph behind them. */
@@ -74,19 +87,11 @@ final class TorchForwardPass implements ForwardPass {
   }
 
   @Override
-  public List<Gradient> pullBackTogether(List<Cotangents> all) {
+  public List<Gradient> pullBackTogether(List<Cotangents> all) throws ModelException {
     ParameterTable table = model.table();
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      NDList results =
-          model
-              .kernels()
-              .call(
-                  scope,
-                  "products_together",
-                  output,
-                  onDevice(all, scope),
-                  table.shares(),
-                  table.differentiated());
+      Optional<NDList> copied = productsOfCopies(all, scope);
+      NDList results = copied.isPresent() ? copied.get() : productsOneByOne(all, scope);
       double[] products = results.get(0).toDoubleArray();
       long[] reached = results.get(1).toLongArray();
       long[] nonFinite = results.get(2).toLongArray();
@@ -109,6 +114,38 @@ final class TorchForwardPass implements ForwardPass {
     }
   }
 
+  private NDList productsOneByOne(List<Cotangents> all, PtNDManager scope) {
+    return model
+        .kernels()
+        .call(
+            scope,
+            "products_together",
+            output,
+            onDevice(all, new Shape(all.size()).addAll(output.getShape()), scope),
+            model.table().shares(),
+            model.table().differentiated());
+  }
+
+  /** By one pass over copies of the examples, if that is cheaper and nothing overflows. */
+  private Optional<NDList> productsOfCopies(List<Cotangents> all, PtNDManager scope)
+      throws ModelException {
+    Taps taps = model.taps();
+    if (all.size() == 1 || !taps.multiplies() || copies.most(0, logits.rows()) < all.size()) {
+      return Optional.empty();
+    }
+    TappedOutputs tapped = copies.forward(all.size(), scope);
+    if (copies.most(tapped.bytes() / all.size(), tapped.rows() / all.size()) < all.size()) {
+      return Optional.empty();
+    }
+    NDList results = tapped.products(onCopies(all, scope), all.size(), scope);
+    if (results.get(2).getLong() != 0) {
+      return Optional.empty();
+    }
+    long[] nonFinite = new long[all.size() * model.table().trainable()];
+    NDArray none = scope.create(nonFinite);
+    return Optional.of(new NDList(results.get(0), results.get(1), none));
+  }
+
   /** The inner products of two gradients, by place among the gradients' tensors. */
   private static double[] column(double[] products, int count, int row, int column, int tensors) {
     double[] values = new double[tensors];
@@ -125,14 +162,20 @@ final class TorchForwardPass implements ForwardPass {
     return scope.create(cotangents.data(), output.getShape(), type(cotangents));
   }
 
-  private NDArray onDevice(List<Cotangents> all, PtNDManager scope) {
+  /** Cotangents of copies of the examples, one behind the other. */
+  NDArray onCopies(List<Cotangents> all, PtNDManager scope) {
+    long[] shape = output.getShape().getShape().clone();
+    shape[0] *= all.size();
+    return onDevice(all, new Shape(shape), scope);
+  }
+
+  private NDArray onDevice(List<Cotangents> all, Shape shape, PtNDManager scope) {
     int bytes = all.stream().mapToInt(one -> one.data().remaining()).reduce(0, Math::addExact);
     ByteBuffer data = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
     for (Cotangents one : all) {
       check(one);
       data.put(one.data());
     }
-    Shape shape = new Shape(all.size()).addAll(output.getShape());
     return scope.create(data.flip(), shape, type(all.get(0)));
   }
 

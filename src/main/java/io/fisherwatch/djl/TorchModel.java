@@ -58,7 +58,7 @@ final class TorchModel implements Model {
     this.taps = taps;
   }
 
-  static TorchModel load(NDManager parent, Path graph, OutputSelector output)
+  static TorchModel load(NDManager parent, Kernels kernels, Path graph, OutputSelector output)
       throws ModelException {
     GraphArchive archive = GraphArchive.read(graph, TorchRuntime.name(parent.getDevice()));
     PtNDManager manager = (PtNDManager) parent.newSubManager();
@@ -68,7 +68,6 @@ final class TorchModel implements Model {
       Set<String> buffers = archive.buffers();
       PtSymbolBlock block = loadBlock(manager, archive, graph);
       JniUtils.enableInferenceMode(block); // evaluation mode: no dropout, fixed batch statistics
-      Kernels kernels = Kernels.load(manager);
       NDList listed = JniUtils.moduleGetParams(block, manager);
       ParameterTable table = new ParameterTable(listed, buffers, kernels, manager);
       if (table.trainable() == 0) {
@@ -206,12 +205,12 @@ final class TorchModel implements Model {
 
   @Override
   public int usefulThreads() {
-    return manager.getDevice().isGpu() ? 1 : JniUtils.getNumThreads();
+    return isOnGpu() ? 1 : JniUtils.getNumThreads();
   }
 
   @Override
   public void useCores(int cores) {
-    if (!manager.getDevice().isGpu()) {
+    if (!isOnGpu()) {
       JniUtils.setNumThreads(cores);
     }
   }
@@ -222,6 +221,10 @@ final class TorchModel implements Model {
       throw new IllegalArgumentException("a memory of " + capacity + " gradients");
     }
     return new TorchGradientMemory(newManager(), table.differentiated(), capacity);
+  }
+
+  boolean isOnGpu() {
+    return manager.getDevice().isGpu();
   }
 
   PtSymbolBlock block() {

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +34,7 @@ public final class TorchRuntime implements ModelLoader {
 
   private final Device device;
   private final PtNDManager manager;
+  private @Nullable Kernels kernels;
 
   private TorchRuntime(Device device) {
     this.device = device;
@@ -80,7 +82,17 @@ public final class TorchRuntime implements ModelLoader {
 
   @Override
   public Model load(Path graph, OutputSelector output) throws ModelException {
-    return TorchModel.load(manager, graph, output);
+    return TorchModel.load(manager, kernels(), graph, output);
+  }
+
+  /** The functions on the device, which all models share. */
+  synchronized Kernels kernels() {
+    Kernels loaded = kernels;
+    if (loaded == null) {
+      loaded = Kernels.load(manager);
+      kernels = loaded;
+    }
+    return loaded;
   }
 
   PtNDManager newManager() {

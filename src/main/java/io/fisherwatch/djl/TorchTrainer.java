@@ -48,7 +48,8 @@ public final class TorchTrainer implements AutoCloseable {
   public static TorchTrainer load(TorchRuntime runtime, Path graph) throws ModelException {
     PtNDManager manager = runtime.newManager();
     try {
-      return new TorchTrainer(manager, TorchModel.load(manager, graph, OutputSelector.FIRST));
+      return new TorchTrainer(
+          manager, TorchModel.load(manager, runtime.kernels(), graph, OutputSelector.FIRST));
     } catch (ModelException | RuntimeException e) {
       manager.close();
       throw e;

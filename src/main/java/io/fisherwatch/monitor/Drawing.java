@@ -28,18 +28,18 @@ final class Drawing {
 
   /** Cotangents of as many rows, all zero: the same ones each time. */
   Cotangents cleared(Logits logits) {
-    return cleared(logits, 1).get(0);
+    return cleared(logits, 0, 1).get(0);
   }
 
-  /** So many of them. */
-  List<Cotangents> cleared(Logits logits, int count) {
+  /** So many of them; those before the first stay as they are. */
+  List<Cotangents> cleared(Logits logits, int first, int count) {
     if (!cotangents.isEmpty() && cotangents.get(0).rows() != logits.rows()) {
       cotangents.clear();
     }
-    while (cotangents.size() < count) {
+    while (cotangents.size() < first + count) {
       cotangents.add(new Cotangents(logits));
     }
-    List<Cotangents> some = cotangents.subList(0, count);
+    List<Cotangents> some = cotangents.subList(first, first + count);
     some.forEach(Cotangents::clear);
     return some;
   }

@@ -3,7 +3,6 @@ package io.fisherwatch.monitor;
 import io.fisherwatch.likelihood.Likelihood;
 import io.fisherwatch.runtime.Cotangents;
 import io.fisherwatch.runtime.ExamplePass;
-import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.ModelException;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,19 +44,21 @@ final class ExampleLane {
     for (int i = 0; i < draws.length; i++) {
       draws[i] = round.draws(from + i, drawing);
     }
+    Pulls pulls = new Pulls(pass, drawing);
     for (Term term : round.terms().terms()) {
-      probes(term, examples, pass, draws);
+      probes(term, examples, pulls, draws);
       if (round.isFirst()) {
-        once(term, examples, pass);
+        once(term, examples, pulls);
       }
     }
+    pulls.make();
   }
 
   private boolean isRandom(Term term, Rows rows) {
     return round.settings().kind() != EstimatorKind.EXACT && round.isRandom(term, rows);
   }
 
-  private void probes(Term term, List<Rows> examples, ExamplePass pass, int[] draws)
+  private void probes(Term term, List<Rows> examples, Pulls pulls, int[] draws)
       throws ModelException {
     List<double[][]> squares = new ArrayList<>();
     int most = 0;
@@ -67,7 +68,7 @@ final class ExampleLane {
       most = Math.max(most, squares.get(i).length);
     }
     for (int draw = 0; draw < most; draw++) {
-      Cotangents all = drawing.cleared(pass.logits());
+      Cotangents all = pulls.cotangents();
       boolean[] any = new boolean[examples.size()];
       for (int i = 0; i < any.length; i++) {
         if (draw < squares.get(i).length) {
@@ -77,25 +78,33 @@ final class ExampleLane {
         }
       }
       if (!all.isZero()) {
-        List<Gradient> gradients = pass.pullBackEach(all, diagonals.of(term, true));
-        for (int i = 0; i < any.length; i++) {
-          if (any[i]) {
-            double scale = round.scale(draws[i]);
-            squares.get(i)[draw] =
-                tally.enterProbe(term, draw, gradients.get(i), 1 / (scale * scale));
+        int probe = draw;
+        pulls.add(
+            all,
+            diagonals.of(term, true),
+            gradients -> {
+              for (int i = 0; i < any.length; i++) {
+                if (any[i]) {
+                  double scale = round.scale(draws[i]);
+                  squares.get(i)[probe] =
+                      tally.enterProbe(term, probe, gradients.get(i), 1 / (scale * scale));
+                }
+              }
+            });
+      }
+    }
+    pulls.then(
+        () -> {
+          for (double[][] probes : squares) {
+            if (probes.length > 0) {
+              tally.closeMicroBatch(term, probes);
+            }
           }
-        }
-      }
-    }
-    for (double[][] probes : squares) {
-      if (probes.length > 0) {
-        tally.closeMicroBatch(term, probes);
-      }
-    }
+        });
   }
 
-  private void once(Term term, List<Rows> examples, ExamplePass pass) throws ModelException {
-    Cotangents all = drawing.cleared(pass.logits());
+  private void once(Term term, List<Rows> examples, Pulls pulls) throws ModelException {
+    Cotangents all = pulls.cotangents();
     boolean[] any = new boolean[examples.size()];
     for (int i = 0; i < any.length; i++) {
       Rows rows = examples.get(i);
@@ -104,12 +113,16 @@ final class ExampleLane {
       }
     }
     if (!all.isZero()) {
-      List<Gradient> gradients = pass.pullBackEach(all, diagonals.of(term, false));
-      for (int i = 0; i < any.length; i++) {
-        if (any[i]) {
-          tally.addFixed(term, gradients.get(i));
-        }
-      }
+      pulls.add(
+          all,
+          diagonals.of(term, false),
+          gradients -> {
+            for (int i = 0; i < any.length; i++) {
+              if (any[i]) {
+                tally.addFixed(term, gradients.get(i));
+              }
+            }
+          });
     }
   }
 }

@@ -96,7 +96,7 @@ final class MicroBatchLane {
   private void probesTogether(Term term, Rows rows, ForwardPass pass, int count)
       throws ModelException {
     double scale = round.scale(count);
-    List<Cotangents> all = drawing.cleared(pass.logits(), count);
+    List<Cotangents> all = drawing.cleared(pass.logits(), 0, count);
     for (int draw = 0; draw < count; draw++) {
       boolean unused = drawing.random(term, rows, draw, scale, all.get(draw));
     }

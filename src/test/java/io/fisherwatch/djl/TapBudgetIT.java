@@ -20,7 +20,7 @@ class TapBudgetIT {
 
   @Test
   void smallRows_firstPass_takesMany() {
-    assertThat(budget(64, DataType.FLOAT32, 1000).examples()).isEqualTo(127);
+    assertThat(budget(64, DataType.FLOAT32, 1000).examples()).isEqualTo(128);
   }
 
   @Test

@@ -177,7 +177,11 @@ class TappedCostIT {
           assertThat(bound.squaresEach()).isTrue();
           try (ExamplePass pass = bound.forwardEach(0)) {
             sink[round] =
-                pass.pullBackEach(cotangents(pass), squared ? squares : null).get(0).squaredNorm(0);
+                pass.pullBackEach(
+                        List.of(new ExamplePass.Pull(cotangents(pass), squared ? squares : null)))
+                    .get(0)
+                    .get(0)
+                    .squaredNorm(0);
           }
         }
         double spent = seconds() - start;
