@@ -23,7 +23,7 @@ def squares_each(layer, x, reduce, cotangents, rule):
     norms, well = kernels.squares_each(
         logits,
         cotangents,
-        torch.tensor([True]),
+        torch.tensor([[x.size(0), 1]]),
         torch.tensor([rule + [0] * (10 - len(rule))]),
         torch.tensor([0]),
         kernels.sizes([x])[0],

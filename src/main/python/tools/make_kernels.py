@@ -705,9 +705,12 @@ class Kernels(torch.nn.Module):
                 bits = (exponent + 126) * 128 + ((fraction * 2 - 1) * 128).to(torch.int32)
                 bits = torch.clamp(bits, min=1)
                 valid = torch.isfinite(chunk) & (chunk >= 0)
-                bits = torch.where(chunk == 0, torch.zeros_like(bits), bits)
                 bits = torch.where(valid, bits, torch.full_like(bits, 32640))
-                counts += torch.bincount(bits, minlength=32641)
+                # Zeros are many: a GPU that counted them all in one place would wait for itself.
+                spread = torch.arange(chunk.size(0), dtype=torch.int32, device=chunk.device) % 4096 + 32641
+                counted = torch.bincount(torch.where(chunk == 0, spread, bits), minlength=36737)
+                counts += counted[:32641]
+                counts[0] += counted[32641:].sum()
                 start += step
         return [counts.cpu()]
 
