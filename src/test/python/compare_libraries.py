@@ -11,8 +11,9 @@ What is timed, with the same number of threads, in evaluation mode, after a warm
 * BackPACK: DiagGGNExact and DiagGGNMC (one sample), extended layers, forward and backward pass included.
 * nngeometry: FIM and FIM_MonteCarlo (one trial) as PMatDiag.
 * curvlinops: GGNDiagonalLinearOperator, exact and with one sample, and hutchinson_trace of GGNLinearOperator (one product).
-* Fisherwatch: `estimate`. Warm: seconds of a run of many times the batch less those of a run of a few, per batch. It gives
-  lower and upper bound, gaps and figures layer by layer besides, and for small models a spectrum. Cold is a run of one batch.
+* Fisherwatch: `estimate` on the graph that the Python client writes. Warm: seconds of a run of many times the batch less those of
+  a run of a few (hundreds of a small model, until the JVM has compiled what it runs), per batch. It gives lower and upper bound,
+  gaps and figures layer by layer besides, and for small models a spectrum. Cold is a run of one batch.
 
 Errors are against `estimate --estimator exact`, which is checked against nngeometry's exact diagonal where that is there: of the
 trace relative (root mean square), of the diagonal the median of |d - exact| / exact over entries that are not zero. Time at
@@ -36,6 +37,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "src/main/python"))
+from fisherwatch._trace import trace as export  # noqa: E402
+
 DIGITS = ROOT / "src/main/resources/io/fisherwatch/demo/digits.csv.gz"
 TRACE_TARGET, DIAGONAL_TARGET = 0.05, 0.1
 
@@ -48,8 +52,7 @@ class Case:
     def __init__(self, name, model, inputs, labels, folder):
         self.name, self.model, self.inputs, self.labels = name, model.eval(), inputs, labels
         self.graph, self.batch = folder / f"{name}.pt", folder / f"{name}.safetensors"
-        traced = torch.jit.trace(model, tuple(inputs.values()), check_trace=False)
-        traced.save(str(self.graph))
+        export(model, tuple(value[:3] for value in inputs.values())).save(self.graph)
         save_file({**inputs, "labels": labels}, self.batch)
         self.names = [name for name, _ in model.named_parameters()]
         self.exact = None
@@ -270,7 +273,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for trained in (False, True):
-            measure(digits(folder, trained), rows, parsed, folder, 5, 20, parsed.repeats)
+            measure(digits(folder, trained), rows, parsed, folder, 400, 1200, parsed.repeats)
         if parsed.distilbert:
             case = distilbert(folder, parsed.distilbert)
             measure(case, rows, parsed, folder, 1, 3, max(1, parsed.repeats // 3))

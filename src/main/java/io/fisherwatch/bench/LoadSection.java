@@ -88,9 +88,9 @@ final class LoadSection implements Section {
             "bare consumer",
             "bare monitor",
             "over a loop of the bare ones");
-    site.say("load, bare monitor");
-    double monitor = LoadFloor.monitor(site, load.workload(), load.runs(), load.rounds());
     for (Size size : sizes(site.preset())) {
+      site.say("load, bare monitor"); // by turns: what else happens on the machine meets both
+      double monitor = LoadFloor.monitor(site, load.workload(), load.runs(), load.rounds());
       site.say("load, %d agents on %d partitions".formatted(size.agents(), size.partitions()));
       Load.Rate rate = load.rate(size.agents(), size.partitions());
       double over = rate.perSecond() * (rate.consumerSeconds() + monitor);
