@@ -100,6 +100,14 @@ final class EstimateCommand implements Callable<Integer> {
       description = "auto, plain (a pass for every micro-batch) or tapped (many examples in one).")
   private String path = "";
 
+  @Option(
+      names = "--spectrum",
+      defaultValue = "auto",
+      description =
+          "auto, or none: leave out effective rank, top eigenvalue and the plain probes' variation,"
+              + " which take most of the time of a small model.")
+  private String spectrum = "";
+
   @Option(names = "--mask", description = "Tensor of the batch whose zeros mask positions.")
   private @Nullable String mask;
 
@@ -147,6 +155,7 @@ final class EstimateCommand implements Callable<Integer> {
     Likelihood output = likelihood();
     List<LayerMap.Rule> rules = rules();
     requireOneOf("--format", format, List.of("json", "table"));
+    requireOneOf("--spectrum", spectrum, List.of("auto", "none"));
     requireOneOf("--path", path, List.of("auto", "plain", "tapped"));
     requireFiles();
     if (threads < 0) {
@@ -168,7 +177,9 @@ final class EstimateCommand implements Callable<Integer> {
       ProgressBar bar = new ProgressBar(System.err, "estimate", batches.size());
       Progress progress = quiet ? Progress.NONE : bar;
       long start = System.nanoTime();
-      try (FixedEstimate estimate = new FixedEstimate(model, output, map, settings, progress)) {
+      boolean spectral = spectrum.equals("auto");
+      try (FixedEstimate estimate =
+          new FixedEstimate(model, output, map, settings, spectral, progress)) {
         for (Path file : batches) {
           add(estimate, file, model);
         }

@@ -22,6 +22,7 @@ public final class FixedEstimate implements AutoCloseable {
   private final Model model;
   private final LayerMap layers;
   private final EstimatorSettings settings;
+  private final boolean spectrum;
   private final DiagonalSums sums;
   private final BatchEstimator estimator;
   private final PlainProbes plainProbes;
@@ -42,6 +43,23 @@ public final class FixedEstimate implements AutoCloseable {
       LayerMap layers,
       EstimatorSettings settings,
       Progress progress) {
+    this(model, likelihood, layers, settings, true, progress);
+  }
+
+  /**
+   * As above.
+   *
+   * @param spectrum whether a small model gets plain probes besides, of which come a probe's
+   *     coefficient of variation, the effective rank and the top eigenvalue
+   */
+  public FixedEstimate(
+      Model model,
+      Likelihood likelihood,
+      LayerMap layers,
+      EstimatorSettings settings,
+      boolean spectrum,
+      Progress progress) {
+    this.spectrum = spectrum;
     this.model = model;
     this.layers = layers;
     this.settings = settings;
@@ -85,7 +103,7 @@ public final class FixedEstimate implements AutoCloseable {
     boolean whole = result.plan().microBatch() == result.examples();
     boolean varied = whole && settings.kind() == EstimatorKind.HUTCHINSON;
     data.add(result, varied);
-    if (plainProbes.count(batch) >= 2) {
+    if (spectrum && plainProbes.count(batch) >= 2) {
       data.addPlainProbes(plainProbes.estimate(batch, key), !varied);
     }
   }

@@ -99,6 +99,31 @@ class ChoicesIT {
   }
 
   @Test
+  void estimate_withoutASpectrum_hasTheSameTracesAndNothingOfIt() throws Exception {
+    ModelCase modelCase = ModelCase.of("mlp");
+    EstimatorSettings settings = settings(EstimatorKind.DEFLATED, 1, 0, OptionalInt.empty(), 5);
+    try (Model model = modelCase.load(runtime);
+        FixedEstimate without =
+            new FixedEstimate(
+                model,
+                modelCase.likelihood(),
+                modelCase.layers(model),
+                settings,
+                false,
+                Progress.NONE)) {
+      without.add(modelCase.batch(model));
+      LayerFigures bare = without.figures().total();
+      LayerFigures full = modelCase.estimate(model, settings).figures().total();
+      assertThat(full.effectiveRank()).isPresent();
+      assertThat(bare.effectiveRank()).isEmpty();
+      assertThat(bare.topEigenvalue()).isEmpty();
+      for (Estimate estimate : full.traces().keySet()) {
+        assertThat(trace(bare, estimate)).isEqualTo(trace(full, estimate));
+      }
+    }
+  }
+
+  @Test
   void estimate_sameSeed_isTheSameBitForBit() throws IOException, ModelException {
     ModelCase modelCase = ModelCase.of("mlp");
     try (Model model = modelCase.load(runtime)) {
