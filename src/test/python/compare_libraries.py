@@ -210,6 +210,7 @@ def fisherwatch(case, rows, threads, folder, few, many):
         "rank 0, 1 probe": ["--rank", "0", "--probes", "1"],
         "rank 0, 4 probes": ["--rank", "0", "--probes", "4"],
         "exact": ["--estimator", "exact"],
+        "exact, no spectrum": ["--estimator", "exact", "--spectrum", "none"],
     }
     for what, arguments in ways.items():
         arguments = [*arguments, "--threads", str(threads)]

@@ -25,6 +25,9 @@ final class LoadSection implements Section {
 
   private static final int MARGIN_SECONDS = 10;
 
+  /** From here on a size of the group takes minutes, and fewer are measured. */
+  private static final int MANY_LAYERS = 100;
+
   /** One size of the group. */
   private record Size(int agents, int partitions) {}
 
@@ -47,7 +50,7 @@ final class LoadSection implements Section {
       part.add(
           "%d runs of a perceptron of %d layers and %,d parameters each; %d batches of %d examples of each run."
               .formatted(runs, layers, parameters(model), rounds, EXAMPLES));
-      rates(site, part, load);
+      rates(site, part, load, layers);
       moves(site, part, load);
     }
   }
@@ -64,12 +67,13 @@ final class LoadSection implements Section {
     return model.parameters().stream().mapToLong(parameter -> parameter.shape().elements()).sum();
   }
 
-  private static List<Size> sizes(Preset preset) {
+  private static List<Size> sizes(Preset preset, int layers) {
     List<Size> sizes = new ArrayList<>();
     if (preset == Preset.QUICK) {
       return List.of(new Size(1, 1), new Size(2, 4));
     }
-    for (int partitions : new int[] {1, 4, 16}) {
+    int[] all = layers < MANY_LAYERS ? new int[] {1, 4, 16} : new int[] {1, 4};
+    for (int partitions : all) {
       for (int agents : new int[] {1, 2, 4}) {
         if (agents <= partitions) { // one more would have nothing to do
           sizes.add(new Size(agents, partitions));
@@ -79,7 +83,8 @@ final class LoadSection implements Section {
     return sizes;
   }
 
-  private static void rates(Bench.Site site, Report.Part part, Load load) throws Exception {
+  private static void rates(Bench.Site site, Report.Part part, Load load, int layers)
+      throws Exception {
     Table table =
         new Table(
             "agents",
@@ -88,7 +93,7 @@ final class LoadSection implements Section {
             "bare consumer",
             "bare monitor",
             "over a loop of the bare ones");
-    for (Size size : sizes(site.preset())) {
+    for (Size size : sizes(site.preset(), layers)) {
       site.say("load, bare monitor"); // by turns: what else happens on the machine meets both
       double monitor = LoadFloor.monitor(site, load.workload(), load.runs(), load.rounds());
       site.say("load, %d agents on %d partitions".formatted(size.agents(), size.partitions()));
