@@ -126,7 +126,12 @@ class DockerfileTest {
             });
     assertThat(differing)
         .containsExactly(
-            "ENGINE_CACHE_DIR", "JAVA_HOME", "PATH", "PYTORCH_FLAVOR", "PYTORCH_LIBRARY_PATH");
+            "ENGINE_CACHE_DIR",
+            "JAVA_HOME",
+            "NVIDIA_TF32_OVERRIDE",
+            "PATH",
+            "PYTORCH_FLAVOR",
+            "PYTORCH_LIBRARY_PATH");
   }
 
   @Test
