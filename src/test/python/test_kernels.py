@@ -23,7 +23,7 @@ def squares_each(layer, x, reduce, cotangents, rule):
     norms, well = kernels.squares_each(
         logits,
         cotangents,
-        torch.tensor([[x.size(0), 1]]),
+        torch.tensor([[x.size(0), 1, 1]]),
         torch.tensor([rule + [0] * (10 - len(rule))]),
         torch.tensor([0]),
         kernels.sizes([x])[0],
@@ -75,3 +75,52 @@ def test_factors_out_of_range_whose_product_is_in_it(delta, feature, positions):
     norms, total, expected = squares_each(layer, x, lambda y: y * 1.0, cotangents, [0, 0, 1])
     torch.testing.assert_close(total.double(), expected, rtol=1e-5, atol=0)
     torch.testing.assert_close(norms.sum(), expected.sum(), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("positions", [(), (2,)])
+def test_small_pulls_beside_large_ones_keep_their_norms(positions):
+    torch.manual_seed(2)
+    layer = nn.Linear(3, 2)
+    x = torch.randn(2, *positions, 3).repeat(3, *(1 for _ in positions), 1)
+    cotangents = torch.randn(6, *positions, 2)
+    cotangents[2:4] *= 1e-22
+    cotangents[4:] = 0
+    logits = layer(x)
+    totals = [torch.zeros_like(layer.weight), torch.zeros_like(layer.bias)]
+    kernels = Kernels()
+    norms, well = kernels.squares_each(
+        logits,
+        cotangents,
+        torch.tensor([[4, 1, 2], [2, 0, 1]]),
+        torch.tensor([[0, 0, 1, 0, 0, 0, 0, 0, 0, 0], [5, 1, 1, 0, 0, 0, 0, 0, 0, 0]]),
+        torch.tensor([0, 0]),
+        kernels.sizes([x])[0],
+        [logits],
+        [x],
+        [layer.weight, layer.bias],
+        totals,
+    )
+    assert bool(well)
+    parameters = [layer.weight, layer.bias]
+    sums = [torch.zeros_like(p, dtype=torch.float64) for p in parameters]
+    for example in range(6):
+        gradients = torch.autograd.grad(layer(x[example : example + 1]), parameters, cotangents[example : example + 1])
+        for p, gradient in enumerate(gradients):
+            squares = gradient.double().square()
+            torch.testing.assert_close(norms[example, p], squares.sum(), rtol=1e-4, atol=0)
+            sums[p] += squares if example < 4 else 0
+    for total, expected in zip(totals, sums):
+        torch.testing.assert_close(total.double(), expected, rtol=1e-5, atol=0)
+
+
+def test_a_bias_that_is_narrower_than_its_layer_is_summed():
+    delta = torch.randn(3, 4)
+    output = torch.zeros(3, 4, requires_grad=True)
+    logits = output * 1.0
+    bias = torch.zeros(1)
+    total = torch.zeros(1)
+    kernels = Kernels()
+    norms, _ = kernels.squares_each(logits, delta, torch.tensor([[3, 1, 1]]), torch.tensor([[5, 0, 1] + [0] * 7]), torch.tensor([0]),
+                                    kernels.sizes([output.detach()])[0], [output], [output.detach()], [bias], [total])
+    torch.testing.assert_close(norms[:, 0], delta.double().sum(1).square(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(total, delta.sum(1).square().sum().reshape(1), rtol=1e-5, atol=0)

@@ -256,8 +256,8 @@ class Kernels(torch.nn.Module):
     ) -> List[torch.Tensor]:
         """The vector-Jacobian product of every example by itself, from the gradients at its taps.
 
-        The examples come in groups, the rows of ``flags``: how many, and whether their squares are to be added to the
-        next tensors of ``sums``, one for each parameter. A row of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists
+        The examples come in groups, the rows of ``flags``: how many, whether their squares are to be added to the next
+        tensors of ``sums``, one for each parameter, and of how many pulls they are, each as large as the others. A row of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists
         taps, and the rule's options. Returns squared norms (float64, example by parameter, -1 where no gradient path
         leads) and whether all is well: if a value could overflow, 0, and nothing has been added to ``sums``.
         """
@@ -274,22 +274,22 @@ class Kernels(torch.nn.Module):
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
             lengths = torch.jit.annotate(List[float], sizes.tolist())
-            small = torch.jit.annotate(List[bool], [])
-            narrow = torch.jit.annotate(List[bool], [])
-            for tap, whole in enumerate(self.whole_norms(deltas)):
-                d = deltas[tap]
-                # No example's norm is above the whole batch's, and the largest magnitude is not below their mean.
-                typical = 0.0 if d is None else whole / math.sqrt(max(1, d.numel()))
-                length = lengths[tap]
-                if not (whole < 1e18 and whole * length < 1e18):
-                    return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64)]
-                small.append(typical * length < 1e-15)
-                # Squares of a factor by itself leave float32 long before its product with the other does.
-                narrow.append(0.0 < typical < 1e-17 or 0.0 < length < 1e-17)
+            groups = torch.jit.annotate(List[List[int]], flags.tolist())
+            pulls = 0
+            for group in groups:
+                pulls += group[2]
+            sizes_of_pulls = self.norms_by_pull(deltas, pulls)
+            for tap in range(len(deltas)):
+                for size in sizes_of_pulls[tap]:
+                    if not (size < 1e18 and size * lengths[tap] < 1e18):
+                        return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64)]
             norms = torch.jit.annotate(List[torch.Tensor], [])
-            first, start = 0, 0
-            for group in torch.jit.annotate(List[List[int]], flags.tolist()):
+            first, start, pull = 0, 0, 0
+            for group in groups:
                 end = start + group[0]
+                wide = torch.jit.annotate(List[bool], [])
+                for tap, d in enumerate(deltas):
+                    wide.append(self.leaves_float(sizes_of_pulls[tap][pull:pull + group[2]], lengths[tap], d, start, end))
                 sliced = start > 0 or end < examples
                 ds = torch.jit.annotate(List[Optional[torch.Tensor]], [])
                 xs = torch.jit.annotate(List[torch.Tensor], [])
@@ -298,13 +298,14 @@ class Kernels(torch.nn.Module):
                     xs.append(features[tap][start:end] if sliced else features[tap])
                 adding = group[1] == 1
                 totals = sums[first:first + len(plan)] if adding else torch.jit.annotate(List[torch.Tensor], [])
-                norms.append(self.group_squares(group[0], plan, places, small, narrow, ds, xs, parameters, totals))
+                norms.append(self.group_squares(group[0], plan, places, wide, ds, xs, parameters, totals))
                 first += len(totals)
                 start = end
+                pull += group[2]
             return [torch.cat(norms).cpu(), torch.ones([1], dtype=torch.int64)]
 
-    def group_squares(self, examples: int, plan: List[List[int]], places: List[int], small: List[bool],
-                      narrow: List[bool], deltas: List[Optional[torch.Tensor]], features: List[torch.Tensor],
+    def group_squares(self, examples: int, plan: List[List[int]], places: List[int], wide: List[bool],
+                      deltas: List[Optional[torch.Tensor]], features: List[torch.Tensor],
                       parameters: List[torch.Tensor], totals: List[torch.Tensor]) -> torch.Tensor:
         """Squared norms of some examples' gradients, example by parameter; the squares are added to ``totals``, if any."""
         norms = torch.jit.annotate(List[torch.Tensor], [])
@@ -314,17 +315,14 @@ class Kernels(torch.nn.Module):
             ds = torch.jit.annotate(List[torch.Tensor], [])
             xs = torch.jit.annotate(List[torch.Tensor], [])
             tap = -1
-            tiny = True
-            extreme = False
+            in_double = False
             for place in range(rule[1], rule[1] + rule[2]):
                 d = deltas[places[place]]
                 if d is not None:
                     tap = places[place]
                     ds.append(d)
                     xs.append(features[tap])
-                    tiny = tiny and small[tap]
-                    extreme = extreme or narrow[tap]
-            in_double = tiny or extreme
+                    in_double = in_double or wide[tap]
             total: Optional[torch.Tensor] = None
             if len(totals) > 0:
                 total = totals[p]
@@ -339,28 +337,49 @@ class Kernels(torch.nn.Module):
                 norms.append(self.contract(rule, ds, xs, parameters[p], total, in_double))
         return torch.stack(norms, 1)
 
-    def whole_norms(self, deltas: List[Optional[torch.Tensor]]) -> List[float]:
-        """The Euclidean norm of each tensor, all examples together; 0 for those that are not there."""
+    def norms_by_pull(self, deltas: List[Optional[torch.Tensor]], pulls: int) -> List[List[float]]:
+        """By tap, the Euclidean norm of every pull's examples together; 0 for taps that are not there."""
         present = torch.jit.annotate(List[torch.Tensor], [])
         for d in deltas:
             if d is not None:
-                present.append(d)
-        found = torch.jit.annotate(List[float], [])
+                flat = self.wide(d, False).reshape(pulls, -1)
+                present.append(torch.linalg.vector_norm(flat, 2.0, [1]).to(torch.float64))
+        found = torch.jit.annotate(List[List[float]], [])
         if len(present) > 0:
-            wide = torch.jit.annotate(List[torch.Tensor], [])
-            for norm in torch._foreach_norm(present):
-                wide.append(norm.to(torch.float64))
-            found = torch.jit.annotate(List[float], torch.stack(wide).cpu().tolist())
-        norms = torch.jit.annotate(List[float], [])
+            found = torch.jit.annotate(List[List[float]], torch.stack(present).cpu().tolist())
+        norms = torch.jit.annotate(List[List[float]], [])
+        nothing = [0.0 for _ in range(pulls)]
         for d in deltas:
-            norms.append(0.0 if d is None else found.pop(0))
+            norms.append(nothing if d is None else found.pop(0))
         return norms
+
+    def leaves_float(self, norms: List[float], length: float, d: Optional[torch.Tensor], start: int, end: int) -> bool:
+        """Whether squares of one of a group's pulls could be too small for float32: then all are made in double.
+
+        The mean magnitude of a delta, and its product with the longest input, are to be far enough from the end of the
+        range, and so is either factor by itself, whose square leaves it long before the product does.
+        """
+        if d is None:
+            return False
+        count = max(1, d[start:end].numel() // max(1, len(norms)))
+        lost = False
+        for norm in norms:
+            typical = norm / math.sqrt(count)
+            if norm == 0.0:
+                lost = True
+            elif typical < 1e-17 or typical * length < 1e-15:
+                return True
+        if 0.0 < length < 1e-17:
+            return True
+        return lost and bool(d[start:end].abs().lt(1e-17).logical_and(d[start:end].ne(0)).any())
 
     def is_one_row(self, rule: List[int], d: torch.Tensor, x: torch.Tensor, parameter: torch.Tensor) -> bool:
         """Whether the rule is that of a linear layer's weight or bias that every example uses once."""
         if d.dim() != 2 or d.dtype != torch.float32 or parameter.dtype != torch.float32:
             return False
-        return (rule[0] == 0 and x.dim() == 2 and x.dtype == torch.float32) or (rule[0] == 5 and rule[3] == 0)
+        if rule[0] == 5:
+            return rule[3] == 0 and parameter.numel() == d.size(1)
+        return rule[0] == 0 and x.dim() == 2 and x.dtype == torch.float32
 
     def row_squares(self, rule: List[int], d2: torch.Tensor, sums: torch.Tensor, x: torch.Tensor,
                     total: Optional[torch.Tensor]) -> torch.Tensor:

@@ -23,7 +23,9 @@ final class Machine {
             System.getProperty("os.version"),
             System.getProperty("java.version"),
             System.getProperty("java.vm.name"),
-            device.equals("cpu") ? engine : engine + " on " + gpu());
+            device.equals("cpu")
+                ? engine
+                : engine + " on " + gpu(device.substring(device.indexOf(':') + 1)));
   }
 
   /** How many threads waited for a core in the last minute, on average. */
@@ -32,11 +34,15 @@ final class Machine {
     return load < 0 ? "unknown" : String.format(Locale.ROOT, "%.2f", load);
   }
 
-  private static String gpu() {
+  private static String gpu(String number) {
     try {
       Process asked =
           new ProcessBuilder(
-                  "nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+                  "nvidia-smi",
+                  "-i",
+                  number,
+                  "--query-gpu=name,driver_version",
+                  "--format=csv,noheader")
               .redirectErrorStream(true)
               .start();
       try (java.io.InputStream said = asked.getInputStream()) {

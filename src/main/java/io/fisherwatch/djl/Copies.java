@@ -8,13 +8,21 @@ import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.Parameter;
 import java.util.Collections;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Copies of a pass's examples, one behind the other in one tapped pass. */
 final class Copies {
 
+  private static final Logger LOG = LoggerFactory.getLogger(Copies.class);
+
   private final TorchBatch batch;
   private final NDList slices;
   private final Logits logits;
+
+  /** Whether a pass over copies has failed. */
+  private boolean refused;
 
   /**
    * @param slices the pass's inputs
@@ -26,28 +34,46 @@ final class Copies {
     this.logits = logits;
   }
 
-  /** How many copies are worth it; see {@link CopyBudget}. */
-  int most(long tapBytes, long rows) {
+  /** How many copies are worth it, of a pass with these taps; see {@link CopyBudget}. */
+  int most(TappedOutputs taps) {
+    return most(taps.rows(), taps.bytes());
+  }
+
+  /** At most so many, whatever the taps are. */
+  int most(long rows) {
+    return most(rows, 0);
+  }
+
+  /**
+   * A batch of one example does not tell whether examples are told apart. That it is not made with
+   * copies even if another one has told keeps what comes of it from hanging on what came before.
+   */
+  private int most(long rows, long tapBytes) {
     TorchModel model = batch.model();
+    if (batch.examples() == 1 || !model.taps().areProven() || refused) {
+      return 1;
+    }
     long parameters = model.parameters().stream().mapToLong(Parameter::elements).sum();
     return CopyBudget.copies(model.isOnGpu(), parameters, rows, tapBytes, bytes());
   }
 
-  /** The tapped pass of so many copies. */
-  TappedOutputs forward(int copies, PtNDManager scope) throws ModelException {
+  /** The tapped pass of so many copies; empty if the graph or the device does not take as many. */
+  Optional<TappedOutputs> forward(int copies, PtNDManager scope) throws ModelException {
     NDList repeated = new NDList();
     for (NDArray slice : slices) {
       NDArray joined = NDArrays.concat(new NDList(Collections.nCopies(copies, slice)), 0);
       joined.attach(scope);
       repeated.add(joined);
     }
-    NDList results = batch.runTapped(repeated, scope);
-    return new TappedOutputs(batch.model(), results, copies * logits.examples(), scope);
-  }
-
-  /** The examples of one copy. */
-  int examples() {
-    return logits.examples();
+    try {
+      NDList results = batch.runTapped(repeated, scope);
+      return Optional.of(
+          new TappedOutputs(batch.model(), results, copies * logits.examples(), scope));
+    } catch (ModelException e) {
+      refused = true;
+      LOG.warn("a pass over {} copies of a batch is made one by one: {}", copies, e.getMessage());
+      return Optional.empty();
+    }
   }
 
   private long bytes() {

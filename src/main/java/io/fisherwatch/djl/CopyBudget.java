@@ -16,7 +16,7 @@ final class CopyBudget {
   /** Taps of all copies. */
   private static final long CORE_BYTES = 64L << 20;
 
-  private static final long GPU_BYTES = 4L << 30;
+  private static final long GPU_BYTES = 2L << 30;
 
   private CopyBudget() {}
 

@@ -51,6 +51,7 @@ final class GraphArchive {
   private final String rootClass;
   private final Map<String, String> bodies;
   private final boolean needsPreparation;
+  private final boolean onHost;
   private final String device;
 
   private GraphArchive(
@@ -58,7 +59,9 @@ final class GraphArchive {
       String rootClass,
       Map<String, String> bodies,
       boolean needsPreparation,
+      boolean onHost,
       String device) {
+    this.onHost = onHost;
     this.file = file;
     this.device = device;
     this.rootClass = rootClass;
@@ -76,7 +79,7 @@ final class GraphArchive {
     try (ZipFile zip = new ZipFile(file.toFile())) {
       Map<String, String> bodies = new HashMap<>();
       String rootClass = null;
-      boolean needsPreparation = false;
+      List<String> codes = new ArrayList<>();
       Enumeration<? extends ZipEntry> entries = zip.entries();
       while (entries.hasMoreElements()) {
         ZipEntry entry = entries.nextElement();
@@ -91,7 +94,7 @@ final class GraphArchive {
                     + files.group(1)
                     + ", which a graph may not: it reaches for files");
           }
-          needsPreparation |= !GraphCode.prepared(code, device).equals(code);
+          codes.add(code);
           collect(entry, code, bodies);
         } else if (entry.getName().endsWith("/data.pkl")) {
           rootClass = rootClass(zip, entry);
@@ -103,7 +106,10 @@ final class GraphArchive {
             file
                 + " holds no TorchScript module; save one with torch.jit.trace(model, inputs).save(...)");
       }
-      return new GraphArchive(file, rootClass, bodies, needsPreparation, device);
+      boolean onHost = codes.stream().allMatch(GraphCode::namesHostOnly);
+      boolean needsPreparation =
+          codes.stream().anyMatch(code -> !GraphCode.prepared(code, onHost, device).equals(code));
+      return new GraphArchive(file, rootClass, bodies, needsPreparation, onHost, device);
     } catch (ZipException e) {
       throw new ModelException(
           "bad-graph",
@@ -187,7 +193,7 @@ final class GraphArchive {
         ZipEntry entry = entries.nextElement();
         if (isCode(entry)) {
           byte[] code =
-              GraphCode.prepared(text(zip, entry), device).getBytes(StandardCharsets.UTF_8);
+              GraphCode.prepared(text(zip, entry), onHost, device).getBytes(StandardCharsets.UTF_8);
           CRC32 crc = new CRC32();
           crc.update(code);
           out.putNextEntry(stored(entry.getName(), code.length, crc.getValue()));

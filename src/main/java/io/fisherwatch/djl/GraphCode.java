@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
  * Where the embedded matrix is the module's own attribute it is asked for as a sparse gradient.
  *
  * <p>A graph that was traced on one device makes its tensors there; it is to make them where it
- * runs.
+ * runs. One that was traced on a GPU and names the CPU besides means the CPU.
  */
 final class GraphCode {
 
@@ -33,20 +33,33 @@ final class GraphCode {
 
   /** A trace names the device that it was made on wherever it makes a tensor. */
   private static final Pattern DEVICE =
-      Pattern.compile("torch\\.device\\(\"(?:cpu|cuda|mps|xpu)(?::\\d+)?\"\\)");
+      Pattern.compile("torch\\.device\\(\"((?:cpu|cuda|mps|xpu)(?::\\d+)?)\"\\)");
 
   private static final Pattern FUNCTION = Pattern.compile("(?m)^  def ");
   private static final Pattern ATTRIBUTE = Pattern.compile("(?m)^ +(\\w+) = self\\.\\w+$");
 
   private GraphCode() {}
 
+  /** Whether code names no other device than the CPU. */
+  static boolean namesHostOnly(String code) {
+    return DEVICE.matcher(code).results().allMatch(named -> named.group(1).equals("cpu"));
+  }
+
   /**
    * The code as it is to be loaded: the same object if there is nothing to change.
    *
+   * @param onHost whether nothing in the archive names another device than the CPU
    * @param device where it is to run: {@code cpu}, {@code cuda:0}
    */
-  static String prepared(String code, String device) {
-    String placed = DEVICE.matcher(code).replaceAll("torch.device(\"" + device + "\")");
+  static String prepared(String code, boolean onHost, String device) {
+    String placed =
+        DEVICE
+            .matcher(code)
+            .replaceAll(
+                named ->
+                    named.group(1).equals("cpu") && !onHost
+                        ? named.group()
+                        : "torch.device(\"" + device + "\")");
     String listed =
         LISTS.matcher(placed).replaceAll("  __parameters__ = [$1$2]\n  __buffers__ = []\n");
     if (!EMBEDDING.matcher(listed).find()) {

@@ -55,7 +55,7 @@ final class TappedOutputs {
     return bytes;
   }
 
-  /** The most rows that go through a layer: examples times positions. */
+  /** The most rows that go through a layer: examples times positions, or more. */
   long rows() {
     long rows = 1;
     for (NDArray output : outputs) {
@@ -69,7 +69,8 @@ final class TappedOutputs {
    * Every example's gradient, squared.
    *
    * @param cotangents as the logits
-   * @param groups of examples that follow one another: how many, and 1 if their squares are added
+   * @param groups of examples that follow one another: how many, 1 if their squares are added, and
+   *     of how many pulls
    * @param sums of the groups that add, one array for each parameter
    * @return squared norms, example by parameter, −1 where no gradient path leads; empty, with
    *     nothing added, if something could overflow

@@ -99,9 +99,14 @@ final class Taps {
     return end == text.length() ? line : line + " ...";
   }
 
-  /** Whether the graph's description is known to be true, and no rule but of products and sums. */
+  /** Whether the graph's description is known to be true, by more than one example. */
+  boolean areProven() {
+    return proven && reason == null && deferral == null;
+  }
+
+  /** Whether it is, and there is no rule but of products and sums. */
   boolean multiplies() {
-    return proven && reason == null && deferral == null && table().multiplies();
+    return areProven() && table().multiplies();
   }
 
   TapTable table() {

@@ -61,7 +61,7 @@ final class TorchExamplePass implements ExamplePass {
 
   @Override
   public int pullsTogether() {
-    return pass.copies().most(taps.bytes(), taps.rows());
+    return pass.copies().most(taps);
   }
 
   @Override
@@ -91,9 +91,10 @@ final class TorchExamplePass implements ExamplePass {
       DiagonalArray squares = pull.squares();
       if (!groups.isEmpty() && squares == before) {
         groups.get(groups.size() - 1)[0] += examples;
+        groups.get(groups.size() - 1)[2]++;
         continue;
       }
-      groups.add(new long[] {examples, squares == null ? 0 : 1});
+      groups.add(new long[] {examples, squares == null ? 0 : 1, 1});
       if (squares != null) {
         sums.addAll(((TorchDiagonal) squares).arrays());
       }
@@ -103,9 +104,13 @@ final class TorchExamplePass implements ExamplePass {
       if (sums.isEmpty()) {
         sums.add(scope.create(0f));
       }
-      TappedOutputs copies = pass.copies().forward(pulls.size(), scope);
+      Optional<TappedOutputs> copies = pass.copies().forward(pulls.size(), scope);
+      if (copies.isEmpty()) {
+        return Optional.empty();
+      }
       NDArray cotangents = pass.onCopies(pulls.stream().map(Pull::cotangents).toList(), scope);
       return copies
+          .get()
           .squares(cotangents, groups.toArray(long[][]::new), sums, scope)
           .map(norms -> split(gradients(norms), examples));
     }
@@ -122,7 +127,7 @@ final class TorchExamplePass implements ExamplePass {
   /** One pull, by the taps and nothing else: empty, with nothing added, if something overflows. */
   Optional<List<Gradient>> contract(Cotangents cotangents, @Nullable DiagonalArray squares)
       throws ModelException {
-    long[][] all = {{logits().examples(), squares == null ? 0 : 1}};
+    long[][] all = {{logits().examples(), squares == null ? 0 : 1, 1}};
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       NDList sums = TorchForwardPass.sums(squares, scope);
       return taps.squares(pass.onDevice(cotangents, scope), all, sums, scope).map(this::gradients);

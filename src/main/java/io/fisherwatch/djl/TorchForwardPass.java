@@ -130,14 +130,18 @@ final class TorchForwardPass implements ForwardPass {
   private Optional<NDList> productsOfCopies(List<Cotangents> all, PtNDManager scope)
       throws ModelException {
     Taps taps = model.taps();
-    if (all.size() == 1 || !taps.multiplies() || copies.most(0, logits.rows()) < all.size()) {
+    if (all.size() == 1 || !taps.multiplies() || copies.most(logits.rows()) < all.size()) {
       return Optional.empty();
     }
-    TappedOutputs tapped = copies.forward(all.size(), scope);
-    if (copies.most(tapped.bytes() / all.size(), tapped.rows() / all.size()) < all.size()) {
+    Optional<TappedOutputs> one = copies.forward(1, scope); // tells what a copy takes
+    if (one.isEmpty() || copies.most(one.get()) < all.size()) {
       return Optional.empty();
     }
-    NDList results = tapped.products(onCopies(all, scope), all.size(), scope);
+    Optional<TappedOutputs> tapped = copies.forward(all.size(), scope);
+    if (tapped.isEmpty()) {
+      return Optional.empty();
+    }
+    NDList results = tapped.get().products(onCopies(all, scope), all.size(), scope);
     if (results.get(2).getLong() != 0) {
       return Optional.empty();
     }

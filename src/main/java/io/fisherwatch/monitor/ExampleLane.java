@@ -9,7 +9,7 @@ import java.util.List;
 
 /**
  * The tapped path: many examples in one pass, each squared by itself. The same squares, from the
- * same draws and added up in the same order, as micro-batches of one give.
+ * same draws, as micro-batches of one give.
  */
 final class ExampleLane {
 

@@ -49,8 +49,9 @@ public final class FixedEstimate implements AutoCloseable {
   /**
    * As above.
    *
-   * @param spectrum whether a small model gets plain probes besides, of which come a probe's
-   *     coefficient of variation, the effective rank and the top eigenvalue
+   * @param spectrum whether a small model gets plain probes besides, of which come the effective
+   *     rank, the top eigenvalue and, unless the estimator is one of plain probes, the coefficient
+   *     of variation of one
    */
   public FixedEstimate(
       Model model,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.fisherwatch.runtime.BoundBatch;
+import io.fisherwatch.runtime.ExamplePass;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.OutputSelector;
@@ -161,16 +162,37 @@ class TapsIT {
   }
 
   /** Whether the fast path holds on random inputs of a size. */
+  @Test
+  void pass_ofOneExample_isNotCopied() throws Exception {
+    try (Model model = load(TRUE)) {
+      assertThat(pullsTogether(model, 1)).isEqualTo(1);
+      assertThat(pullsTogether(model, 3)).isGreaterThan(1);
+      assertThat(pullsTogether(model, 1)).isEqualTo(1); // what came before makes no difference
+    }
+  }
+
+  private static int pullsTogether(Model model, int examples) throws Exception {
+    try (BoundBatch bound = model.bind(List.of(input(examples, 1)))) {
+      assertThat(bound.squaresEach()).isTrue();
+      try (ExamplePass pass = bound.forwardEach(0)) {
+        return pass.pullsTogether();
+      }
+    }
+  }
+
   private static boolean squaresEach(Model model, int examples, double size) throws Exception {
+    try (BoundBatch bound = model.bind(List.of(input(examples, size)))) {
+      return bound.squaresEach();
+    }
+  }
+
+  private static HostTensor input(int examples, double size) {
     SplittableRandom random = new SplittableRandom(1);
     ByteBuffer bytes = ByteBuffer.allocate(4 * 5 * examples).order(ByteOrder.LITTLE_ENDIAN);
     while (bytes.hasRemaining()) {
       bytes.putFloat((float) (size * random.nextDouble(-1, 1)));
     }
     bytes.flip();
-    HostTensor input = HostTensor.of(Dtype.F32, new long[] {examples, 5}, bytes);
-    try (BoundBatch bound = model.bind(List.of(input))) {
-      return bound.squaresEach();
-    }
+    return HostTensor.of(Dtype.F32, new long[] {examples, 5}, bytes);
   }
 }
