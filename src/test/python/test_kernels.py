@@ -115,7 +115,7 @@ def test_small_pulls_beside_large_ones_keep_their_norms(positions):
 
 def test_a_bias_that_is_narrower_than_its_layer_is_summed():
     delta = torch.randn(3, 4)
-    output = torch.zeros(3, 4, requires_grad=True)
+    output = torch.randn(3, 4, requires_grad=True)  # of zeros everything would be done in double
     logits = output * 1.0
     bias = torch.zeros(1)
     total = torch.zeros(1)

@@ -1,7 +1,9 @@
 package io.fisherwatch.bench;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -45,8 +47,8 @@ final class Machine {
                   "--format=csv,noheader")
               .redirectErrorStream(true)
               .start();
-      try (java.io.InputStream said = asked.getInputStream()) {
-        return new String(said.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8).strip();
+      try (InputStream said = asked.getInputStream()) {
+        return new String(said.readAllBytes(), StandardCharsets.UTF_8).strip();
       }
     } catch (IOException e) {
       return "a GPU of which nvidia-smi could not tell: " + e.getMessage();
