@@ -163,7 +163,8 @@ class KafkaSecurityIT {
     assertThat(warnings).as("what it says").filteredOn(line -> line.contains(why)).hasSize(1);
     assertThat(warnings).as("and nothing else").allMatch(line -> line.contains("SourceHealth"));
     agent.reconfigure(text -> text + TRACE);
-    agent.awaitLog("Config values");
+    agent.awaitLog("Config values"); // the first of a try, before it speaks to the broker
+    agent.awaitLog(" TRACE ");
     tellsNoSecret(agent);
   }
 
