@@ -4,6 +4,7 @@ import static io.fisherwatch.prometheus.MetricNames.BOUND;
 import static io.fisherwatch.prometheus.MetricNames.ESTIMATE;
 import static io.fisherwatch.prometheus.MetricNames.LAYER;
 import static io.fisherwatch.prometheus.MetricNames.RUN;
+import static io.fisherwatch.prometheus.Series.label;
 
 import io.fisherwatch.snapshot.Bound;
 import io.fisherwatch.snapshot.DiagonalFigure;
@@ -14,8 +15,8 @@ import io.fisherwatch.snapshot.RunSnapshot;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.snapshot.TraceFigure;
 import io.fisherwatch.snapshot.Uncertain;
-import io.prometheus.metrics.model.registry.MultiCollector;
-import io.prometheus.metrics.model.snapshots.MetricSnapshots;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
@@ -25,11 +26,38 @@ import java.util.concurrent.atomic.AtomicLong;
  * board: the series of one scrape belong together. Figures of runs and totals come first, so that a
  * limit cuts off layers only.
  */
-public final class FisherCollector implements MultiCollector {
+public final class FisherCollector {
 
   private final SnapshotBoard board;
   private final int maxSeries;
   private final AtomicLong dropped = new AtomicLong();
+
+  /** Where a figure belongs; its labels in alphabetical order, as the library writes them. */
+  private record Place(String layer, String run) {
+
+    static Place of(String run, String layer) {
+      return new Place(label(LAYER, layer), label(RUN, run));
+    }
+
+    String labels() {
+      return layer + ',' + run;
+    }
+
+    /** With one label more, whose name comes before these. */
+    String after(String name, String value) {
+      return label(name, value) + ',' + layer + ',' + run;
+    }
+
+    /** With one label more, whose name comes between the two. */
+    String around(String name, String value) {
+      return layer + ',' + label(name, value) + ',' + run;
+    }
+
+    /** With one label more, whose name comes after these. */
+    String before(String name, String value) {
+      return layer + ',' + run + ',' + label(name, value);
+    }
+  }
 
   /**
    * @param maxSeries series in one scrape at most
@@ -44,8 +72,16 @@ public final class FisherCollector implements MultiCollector {
     return dropped.get();
   }
 
-  @Override
-  public MetricSnapshots collect() {
+  /**
+   * Writes what there is now.
+   *
+   * @param openMetrics as OpenMetrics, without its end; otherwise as Prometheus text 0.0.4
+   */
+  public void write(OutputStream out, boolean openMetrics) throws IOException {
+    collect().write(out, openMetrics);
+  }
+
+  private Series collect() {
     Series series = new Series(maxSeries);
     Map<String, RunSnapshot> runs = board.runs();
     for (RunSnapshot run : runs.values()) {
@@ -60,33 +96,34 @@ public final class FisherCollector implements MultiCollector {
       }
     }
     dropped.addAndGet(series.dropped());
-    return series.snapshots();
+    return series;
   }
 
   private static void run(Series series, RunSnapshot run) {
-    String name = run.run();
+    String name = label(RUN, run.run());
     Figures figures = run.figures();
-    series.add(MetricNames.CORE_TRACE, figures.core().trace(), RUN, name);
-    series.add(MetricNames.CORE_TOP_EIGENVALUE, figures.core().topEigenvalue(), RUN, name);
-    series.add(MetricNames.CORE_MAX_PROBABILITY, figures.core().maxProbability(), RUN, name);
-    series.add(MetricNames.CORE_ENTROPY, figures.core().entropy(), RUN, name);
-    series.add(MetricNames.CHECKPOINT_STEP, (double) run.step(), RUN, name);
-    series.add(MetricNames.CHECKPOINT_TIMESTAMP, run.checkpointTimeSeconds(), RUN, name);
-    series.add(MetricNames.ESTIMATE_TIMESTAMP, run.estimateTimeSeconds(), RUN, name);
-    series.add(MetricNames.EXAMPLES, (double) figures.examples(), RUN, name);
-    series.add(MetricNames.PROBES, (double) figures.probes(), RUN, name);
-    series.add(MetricNames.RANK, figures.settings().rank(), RUN, name);
-    series.add(MetricNames.MICRO_BATCH, figures.settings().microBatch(), RUN, name);
-    series.add(MetricNames.PROBES_PER_BATCH, figures.settings().probes(), RUN, name);
-    series.add(MetricNames.EFFECTIVE_BATCHES, run.effectiveBatches(), RUN, name);
-    series.add(MetricNames.LAG_STEPS, run.lagSteps(), RUN, name);
-    series.add(MetricNames.PATH_INFO, 1, RUN, name, "path", figures.settings().path());
+    series.add(MetricNames.CORE_TRACE, figures.core().trace(), name);
+    series.add(MetricNames.CORE_TOP_EIGENVALUE, figures.core().topEigenvalue(), name);
+    series.add(MetricNames.CORE_MAX_PROBABILITY, figures.core().maxProbability(), name);
+    series.add(MetricNames.CORE_ENTROPY, figures.core().entropy(), name);
+    series.add(MetricNames.CHECKPOINT_STEP, (double) run.step(), name);
+    series.add(MetricNames.CHECKPOINT_TIMESTAMP, run.checkpointTimeSeconds(), name);
+    series.add(MetricNames.ESTIMATE_TIMESTAMP, run.estimateTimeSeconds(), name);
+    series.add(MetricNames.EXAMPLES, (double) figures.examples(), name);
+    series.add(MetricNames.PROBES, (double) figures.probes(), name);
+    series.add(MetricNames.RANK, figures.settings().rank(), name);
+    series.add(MetricNames.MICRO_BATCH, figures.settings().microBatch(), name);
+    series.add(MetricNames.PROBES_PER_BATCH, figures.settings().probes(), name);
+    series.add(MetricNames.EFFECTIVE_BATCHES, run.effectiveBatches(), name);
+    series.add(MetricNames.LAG_STEPS, run.lagSteps(), name);
+    String path = label("path", figures.settings().path());
+    series.add(MetricNames.PATH_INFO, 1, path + ',' + name);
   }
 
   private static void layer(Series series, String run, LayerFigures layer) {
-    String name = layer.layer();
+    Place place = Place.of(run, layer.layer());
     for (Map.Entry<Estimate, TraceFigure> entry : layer.traces().entrySet()) {
-      String[] labels = {RUN, run, LAYER, name, ESTIMATE, entry.getKey().label()};
+      String labels = place.after(ESTIMATE, entry.getKey().label());
       TraceFigure figure = entry.getValue();
       series.add(
           MetricNames.TRACE, MetricNames.TRACE_STANDARD_ERROR, Optional.of(figure.trace()), labels);
@@ -94,54 +131,36 @@ public final class FisherCollector implements MultiCollector {
           MetricNames.PROBE_CV, MetricNames.PROBE_CV_STANDARD_ERROR, figure.probeCv(), labels);
     }
     for (Map.Entry<Bound, Uncertain> gap : layer.gaps().entrySet()) {
-      series.add(
-          MetricNames.GAP,
-          gap.getValue().value(),
-          RUN,
-          run,
-          LAYER,
-          name,
-          BOUND,
-          gap.getKey().label());
+      series.add(MetricNames.GAP, gap.getValue().value(), place.after(BOUND, gap.getKey().label()));
     }
-    layer.diagonal().ifPresent(figure -> diagonal(series, run, name, figure));
+    layer.diagonal().ifPresent(figure -> diagonal(series, place, figure));
+    String labels = place.labels();
     layer
         .effectiveRank()
-        .ifPresent(
-            rank -> series.add(MetricNames.EFFECTIVE_RANK, rank.value(), RUN, run, LAYER, name));
+        .ifPresent(rank -> series.add(MetricNames.EFFECTIVE_RANK, rank.value(), labels));
     layer
         .topEigenvalue()
-        .ifPresent(
-            top -> series.add(MetricNames.TOP_EIGENVALUE, top.value(), RUN, run, LAYER, name));
-    series.add(MetricNames.PARAMETERS, (double) layer.parameters(), RUN, run, LAYER, name);
-    series.add(MetricNames.PARAMETERS_COVERED, (double) layer.covered(), RUN, run, LAYER, name);
-    series.add(MetricNames.NONFINITE, (double) layer.nonFinite(), RUN, run, LAYER, name);
+        .ifPresent(top -> series.add(MetricNames.TOP_EIGENVALUE, top.value(), labels));
+    series.add(MetricNames.PARAMETERS, (double) layer.parameters(), labels);
+    series.add(MetricNames.PARAMETERS_COVERED, (double) layer.covered(), labels);
+    series.add(MetricNames.NONFINITE, (double) layer.nonFinite(), labels);
   }
 
-  private static void diagonal(Series series, String run, String layer, DiagonalFigure figure) {
+  private static void diagonal(Series series, Place place, DiagonalFigure figure) {
     figure
         .quantiles()
         .forEach(
-            (q, value) ->
-                series.add(MetricNames.QUANTILE, value, RUN, run, LAYER, layer, "q", q.toString()));
+            (q, value) -> series.add(MetricNames.QUANTILE, value, place.around("q", q.toString())));
     figure
         .density()
         .forEach(
             (bucket, share) ->
-                series.add(MetricNames.DENSITY, share, RUN, run, LAYER, layer, "bucket", bucket));
+                series.add(MetricNames.DENSITY, share, place.after("bucket", bucket)));
     figure
         .smallShare()
         .forEach(
             (threshold, share) ->
-                series.add(
-                    MetricNames.SMALL_SHARE,
-                    share,
-                    RUN,
-                    run,
-                    LAYER,
-                    layer,
-                    "threshold",
-                    threshold));
+                series.add(MetricNames.SMALL_SHARE, share, place.before("threshold", threshold)));
     figure
         .undeterminedShare()
         .forEach(
@@ -149,11 +168,6 @@ public final class FisherCollector implements MultiCollector {
                 series.add(
                     MetricNames.SMALL_SHARE_UNDETERMINED,
                     share,
-                    RUN,
-                    run,
-                    LAYER,
-                    layer,
-                    "threshold",
-                    threshold));
+                    place.before("threshold", threshold)));
   }
 }

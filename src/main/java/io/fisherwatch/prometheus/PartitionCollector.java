@@ -2,6 +2,8 @@ package io.fisherwatch.prometheus;
 
 import io.fisherwatch.snapshot.OwnedPartition;
 import io.prometheus.metrics.model.registry.MultiCollector;
+import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.List;
 import java.util.function.Supplier;
@@ -17,11 +19,20 @@ final class PartitionCollector implements MultiCollector {
 
   @Override
   public MetricSnapshots collect() {
-    Series series = new Series(Integer.MAX_VALUE);
-    for (OwnedPartition owned : partitions.get()) {
-      String number = Integer.toString(owned.partition());
-      series.add(MetricNames.PARTITION_OWNED, 1, "partition", number, "topic", owned.topic());
+    List<OwnedPartition> owned = partitions.get();
+    if (owned.isEmpty()) {
+      return MetricSnapshots.of();
     }
-    return series.snapshots();
+    GaugeSnapshot.Builder family =
+        GaugeSnapshot.builder()
+            .name(MetricNames.PARTITION_OWNED.name())
+            .help(MetricNames.PARTITION_OWNED.help());
+    for (OwnedPartition one : owned) {
+      Labels labels =
+          Labels.of("partition", Integer.toString(one.partition()), "topic", one.topic());
+      family.dataPoint(
+          GaugeSnapshot.GaugeDataPointSnapshot.builder().labels(labels).value(1).build());
+    }
+    return MetricSnapshots.of(family.build());
   }
 }

@@ -10,7 +10,6 @@ import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.prometheus.metrics.exporter.httpserver.MetricsHandler;
 import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 
@@ -18,6 +17,7 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 final class Scrape implements AutoCloseable {
 
   private final PrometheusRegistry registry = new PrometheusRegistry();
+  private final FisherCollector runs;
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT, registry, Clock.SYSTEM);
 
@@ -25,9 +25,8 @@ final class Scrape implements AutoCloseable {
    * @param maxSeries series of runs in one scrape at most
    */
   Scrape(SnapshotBoard board, int maxSeries) {
-    FisherCollector collector = new FisherCollector(board, maxSeries);
-    registry.register(collector);
-    FunctionCounter.builder(MetricNames.SERIES_DROPPED.base(), collector, FisherCollector::dropped)
+    runs = new FisherCollector(board, maxSeries);
+    FunctionCounter.builder(MetricNames.SERIES_DROPPED.base(), runs, FisherCollector::dropped)
         .description(MetricNames.SERIES_DROPPED.help())
         .register(meters);
     new JvmMemoryMetrics().bindTo(meters);
@@ -46,7 +45,7 @@ final class Scrape implements AutoCloseable {
 
   /** Answers scrapes, as OpenMetrics or as Prometheus text. */
   HttpHandler handler() {
-    return new MetricsHandler(registry);
+    return new Exposition(runs, registry);
   }
 
   @Override

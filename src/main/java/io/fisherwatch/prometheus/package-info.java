@@ -1,6 +1,7 @@
 /**
- * The scrape: metric names, and the collector over the board of snapshots. The door is {@link
- * io.fisherwatch.prometheus.FisherCollector}.
+ * The scrape: metric names, the figures of the board of snapshots as text, and the meters of the
+ * process. The doors are {@link io.fisherwatch.prometheus.AgentMetrics} and {@link
+ * io.fisherwatch.prometheus.MergeMetrics}.
  */
 @NullMarked
 package io.fisherwatch.prometheus;

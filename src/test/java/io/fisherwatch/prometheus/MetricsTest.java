@@ -3,6 +3,7 @@ package io.fisherwatch.prometheus;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
+import com.sun.net.httpserver.HttpServer;
 import io.fisherwatch.prometheus.MetricNames.Family;
 import io.fisherwatch.snapshot.Bound;
 import io.fisherwatch.snapshot.CoreFigures;
@@ -15,11 +16,25 @@ import io.fisherwatch.snapshot.Settings;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.snapshot.TraceFigure;
 import io.fisherwatch.snapshot.Uncertain;
+import io.prometheus.metrics.expositionformats.ExpositionFormatWriter;
+import io.prometheus.metrics.expositionformats.OpenMetricsTextFormatWriter;
+import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.snapshots.CounterSnapshot;
-import io.prometheus.metrics.model.snapshots.DataPointSnapshot;
 import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -31,6 +46,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 
 class MetricsTest {
@@ -84,16 +100,36 @@ class MetricsTest {
             figures));
   }
 
+  private static String text(FisherCollector collector, boolean openMetrics) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try {
+      collector.write(out, openMetrics);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
   private static List<String> names(FisherCollector collector) {
-    return collector.collect().stream()
-        .map((MetricSnapshot snapshot) -> snapshot.getMetadata().getName())
+    return values(text(collector, false), "").stream().map(Map.Entry::getKey).toList();
+  }
+
+  /** Name and value of each series of families whose names begin so. */
+  private static List<Map.Entry<String, Double>> values(String text, String beginning) {
+    return text.lines()
+        .filter(line -> !line.startsWith("#") && line.startsWith(beginning))
+        .map(
+            line ->
+                Map.entry(
+                    line.substring(0, line.indexOf('{')),
+                    Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))))
         .toList();
   }
 
   @Test
   void collect_undefinedFigures_haveNoSeries() {
     assertThat(names(new FisherCollector(board(1), 1000)))
-        .contains("fisher_trace", "fisher_bound_gap", "fisher_core_trace", "fisher_examples")
+        .contains("fisher_trace", "fisher_bound_gap", "fisher_core_trace", "fisher_examples_total")
         .doesNotContain(
             "fisher_trace_standard_error",
             "fisher_trace_probe_cv",
@@ -104,9 +140,7 @@ class MetricsTest {
   @Test
   void collect_beyondTheLimit_dropsLayersAndCounts() {
     FisherCollector collector = new FisherCollector(board(1000), 100);
-    long series =
-        collector.collect().stream().mapToLong(snapshot -> snapshot.getDataPoints().size()).sum();
-    assertThat(series).isEqualTo(100);
+    assertThat(names(collector)).hasSize(100);
     assertThat(collector.dropped()).isPositive();
     assertThat(names(collector)).contains("fisher_path_info");
   }
@@ -134,19 +168,10 @@ class MetricsTest {
       long first = -1;
       long last = -1;
       for (int scrape = 0; scrape < 300; scrape++) {
-        List<Double> traces = new ArrayList<>();
-        double examples = Double.NaN;
-        for (MetricSnapshot family : collector.collect()) {
-          if (family.getMetadata().getName().equals("fisher_trace")) {
-            for (DataPointSnapshot point : family.getDataPoints()) {
-              traces.add(((GaugeSnapshot.GaugeDataPointSnapshot) point).getValue());
-            }
-          } else if (family.getMetadata().getName().equals("fisher_examples")) {
-            examples =
-                ((CounterSnapshot.CounterDataPointSnapshot) family.getDataPoints().get(0))
-                    .getValue();
-          }
-        }
+        String text = text(collector, false);
+        List<Double> traces =
+            values(text, "fisher_trace{").stream().map(Map.Entry::getValue).toList();
+        double examples = values(text, "fisher_examples_total{").get(0).getValue();
         assertThat(traces).hasSize(1001).containsOnly(traces.get(0));
         assertThat(examples).isEqualTo(traces.get(0));
         last = (long) examples;
@@ -158,6 +183,123 @@ class MetricsTest {
       done.set(true);
       publisher.join();
     }
+  }
+
+  @Test
+  void text_ofARun_isAsTheLibraryWouldWriteIt() throws IOException {
+    FisherCollector collector = new FisherCollector(board(1), 1000);
+    Labels run = Labels.of("run", "run");
+    MetricSnapshots library =
+        MetricSnapshots.of(
+            CounterSnapshot.builder()
+                .name("fisher_examples")
+                .help("Examples estimated on.")
+                .dataPoint(
+                    CounterSnapshot.CounterDataPointSnapshot.builder()
+                        .labels(run)
+                        .value(64)
+                        .build())
+                .build(),
+            GaugeSnapshot.builder()
+                .name("fisher_path_info")
+                .help(MetricNames.PATH_INFO.help())
+                .dataPoint(
+                    GaugeSnapshot.GaugeDataPointSnapshot.builder()
+                        .labels(run.merge(Labels.of("path", "plain")))
+                        .value(1)
+                        .build())
+                .build());
+    for (ExpositionFormatWriter writer :
+        List.of(PrometheusTextFormatWriter.create(), OpenMetricsTextFormatWriter.create())) {
+      boolean openMetrics = writer instanceof OpenMetricsTextFormatWriter;
+      String theirs = writer.toDebugString(library).replace("# EOF\n", "");
+      List<String> ours = text(collector, openMetrics).lines().toList();
+      assertThat(theirs.lines()).hasSize(6).isSubsetOf(ours);
+      assertThat(ours)
+          .filteredOn(theirs.lines().toList()::contains)
+          .isEqualTo(theirs.lines().toList());
+    }
+  }
+
+  @Test
+  void label_ofAnyText_isEscapedAsTheLibraryDoes() throws IOException {
+    for (String value : List.of("", "layer.0", "é\"\\\n\\n", "a\nb", "\\", "\"")) {
+      String theirs =
+          PrometheusTextFormatWriter.create()
+              .toDebugString(
+                  MetricSnapshots.of(
+                      GaugeSnapshot.builder()
+                          .name("g")
+                          .dataPoint(
+                              GaugeSnapshot.GaugeDataPointSnapshot.builder()
+                                  .labels(Labels.of("layer", value))
+                                  .value(Double.NEGATIVE_INFINITY)
+                                  .build())
+                          .build()));
+      Series series = new Series(1);
+      series.add(new Family("g", "h"), Double.NEGATIVE_INFINITY, Series.label("layer", value));
+      ByteArrayOutputStream ours = new ByteArrayOutputStream();
+      series.write(ours, false);
+      assertThat(ours.toString(StandardCharsets.UTF_8).lines().skip(2))
+          .containsExactlyElementsOf(theirs.lines().skip(1).toList());
+    }
+  }
+
+  @Test
+  void scrape_asksForAFormat_getsIt() throws Exception {
+    HttpServer server =
+        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    try (AgentMetrics metrics = new AgentMetrics(board(3), 10_000)) {
+      server.createContext(
+          "/",
+          exchange -> {
+            try (exchange) {
+              metrics.handler().handle(exchange);
+            }
+          });
+      server.start();
+      int port = server.getAddress().getPort();
+      HttpResponse<byte[]> plain = get(port, "GET");
+      assertThat(plain.headers().firstValue("Content-Type"))
+          .hasValue("text/plain; version=0.0.4; charset=utf-8");
+      assertThat(new String(plain.body(), StandardCharsets.UTF_8))
+          .contains(
+              "# TYPE fisher_examples_total counter\nfisher_examples_total{run=\"run\"} 64.0\n")
+          .contains("# TYPE jvm_memory_used_bytes gauge\n")
+          .doesNotContain("# EOF");
+      HttpResponse<byte[]> open =
+          get(port, "GET", "Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+      assertThat(open.headers().firstValue("Content-Type"))
+          .hasValue("application/openmetrics-text; version=1.0.0; charset=utf-8");
+      assertThat(new String(open.body(), StandardCharsets.UTF_8))
+          .contains("# TYPE fisher_examples counter\n", "fisher_examples_total{run=\"run\"} 64.0\n")
+          .containsOnlyOnce("# EOF")
+          .endsWith("# EOF\n");
+      HttpResponse<byte[]> zipped = get(port, "GET", "Accept-Encoding", "deflate, gzip;q=0.5");
+      assertThat(zipped.headers().firstValue("Content-Encoding")).hasValue("gzip");
+      assertThat(new GZIPInputStream(new ByteArrayInputStream(zipped.body())).readAllBytes())
+          .asString(StandardCharsets.UTF_8)
+          .contains("fisher_examples_total{run=\"run\"} 64.0\n");
+      HttpResponse<byte[]> refused = get(port, "GET", "Accept-Encoding", "gzip; q=0.0");
+      assertThat(refused.headers().firstValue("Content-Encoding")).isEmpty();
+      HttpResponse<byte[]> head = get(port, "HEAD");
+      assertThat(head.statusCode()).isEqualTo(200);
+      assertThat(head.body()).isEmpty();
+    } finally {
+      server.stop(0);
+    }
+  }
+
+  private static HttpResponse<byte[]> get(int port, String method, String... headers)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics"))
+            .method(method, HttpRequest.BodyPublishers.noBody());
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return HttpClient.newHttpClient()
+        .send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
   }
 
   @Test
