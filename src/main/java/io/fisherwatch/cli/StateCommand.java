@@ -88,13 +88,13 @@ final class StateCommand implements Runnable {
             run.checkpointStep() < 0 ? "no checkpoint" : "checkpoint " + run.checkpointStep();
         System.out.printf(
             Locale.ROOT,
-            "  %s  %s  %,d bytes  sha256 %s  history %,d bytes  sha256 %s%n",
+            "  %s  %s  %,d bytes  digest %s  history %,d bytes  digest %s%n",
             run.run(),
             checkpoint,
             run.state().bytes(),
-            run.state().sha256(),
+            run.state().digest(),
             run.history().bytes(),
-            run.history().sha256());
+            run.history().digest());
       }
     }
   }

@@ -1,8 +1,8 @@
 package io.fisherwatch.state;
 
-import io.fisherwatch.safetensors.Digests;
 import io.fisherwatch.safetensors.SafetensorsReader;
 import java.io.BufferedOutputStream;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
@@ -12,8 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
 
 /** Files that are whole or not there: written beside, fsynced, renamed. */
 final class DurableFiles {
@@ -22,8 +20,29 @@ final class DurableFiles {
 
   private DurableFiles() {}
 
+  /** Sums up what goes through. */
+  private static final class Summed extends FilterOutputStream {
+    private final Checksum sum;
+
+    Summed(OutputStream out, Checksum sum) {
+      super(out);
+      this.sum = sum;
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      write(new byte[] {(byte) b});
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      sum.update(bytes, offset, length);
+      out.write(bytes, offset, length);
+    }
+  }
+
   /**
-   * Writes a file whose name ends with the beginning of its digest.
+   * Writes a file whose name ends with its checksum.
    *
    * @param stem what comes before
    * @param suffix what comes after
@@ -31,18 +50,18 @@ final class DurableFiles {
   static StoredFile write(Path folder, String stem, String suffix, Body body) throws IOException {
     Path part = Files.createTempFile(folder, "writing", ".part");
     try {
-      MessageDigest digest = Digests.newSha256();
+      Checksum sum = new Checksum();
       try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE);
           OutputStream out =
               new BufferedOutputStream(
-                  new DigestOutputStream(Channels.newOutputStream(channel), digest), BUFFER)) {
+                  new Summed(Channels.newOutputStream(channel), sum), BUFFER)) {
         body.writeTo(out);
         out.flush();
         channel.force(true);
       }
-      String sha256 = Digests.hex(digest.digest());
-      String name = stem + "-" + sha256.substring(0, 16) + suffix;
-      StoredFile stored = new StoredFile(name, Files.size(part), sha256);
+      String digest = sum.text();
+      String name = stem + "-" + digest + suffix;
+      StoredFile stored = new StoredFile(name, Files.size(part), digest);
       Files.move(part, folder.resolve(name), StandardCopyOption.ATOMIC_MOVE);
       return stored;
     } finally {
@@ -95,7 +114,11 @@ final class DurableFiles {
       throw new IOException(
           file + " has " + Files.size(file) + " bytes, not " + stored.bytes() + ": it is cut");
     }
-    if (!SafetensorsReader.sha256(file).equals(stored.sha256())) {
+    String digest =
+        stored.digest().length() == Checksum.DIGITS
+            ? Checksum.of(file)
+            : SafetensorsReader.sha256(file);
+    if (!digest.equals(stored.digest())) {
       throw new IOException(file + " is damaged: its digest does not match");
     }
   }

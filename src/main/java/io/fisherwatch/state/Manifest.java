@@ -32,8 +32,11 @@ public record Manifest(
     Map<String, Long> events,
     List<StoredRun> runs) {
 
-  /** The version that is written, and the only one that is read. */
-  public static final int VERSION = 1;
+  /** The version that is written. */
+  public static final int VERSION = 2;
+
+  /** The earliest that is read; its files have a SHA-256. */
+  private static final int EARLIEST = 1;
 
   private static final long LARGEST = 64 << 20;
 
@@ -71,12 +74,12 @@ public record Manifest(
     }
     JsonNode root = StateJson.MAPPER.readTree(json);
     int version = root.path("version").asInt(-1);
-    if (version != VERSION) {
+    if (version < EARLIEST || version > VERSION) {
       throw new StateException(
           file
               + " is state of version "
               + version
-              + ", this program reads version "
+              + ", this program reads versions up to "
               + VERSION
               + ": run the program that wrote it, or move the folder away to begin anew");
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fisherwatch.safetensors.Digests;
+import io.fisherwatch.safetensors.SafetensorsReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -192,14 +193,41 @@ class StateStoreTest {
     write(claim, 1);
     Path file = files("snapshot-.*").get(0);
     String json = Files.readString(file).lines().findFirst().orElseThrow();
-    String newer = json.replace("\"version\":1", "\"version\":2");
-    String digest = Digests.sha256(newer.getBytes(StandardCharsets.UTF_8));
-    Files.writeString(file, newer + "\n" + digest + "\n");
+    replace(file, json.replace("\"version\":2", "\"version\":3"));
     assertThatThrownBy(() -> store.claim("t", 0))
         .isInstanceOf(StateException.class)
-        .hasMessageContaining("version 2")
-        .hasMessageContaining("reads version 1");
+        .hasMessageContaining("version 3")
+        .hasMessageContaining("reads versions up to 2");
     assertThat(file).exists();
+  }
+
+  private static void replace(Path file, String json) throws IOException {
+    String digest = Digests.sha256(json.getBytes(StandardCharsets.UTF_8));
+    Files.writeString(file, json + "\n" + digest + "\n");
+  }
+
+  /** Its files have a SHA-256, under another name. */
+  @Test
+  void version1_claim_isVerifiedAndGoneOnWith() throws Exception {
+    Claim claim = store.claim("t", 0);
+    write(claim, 1);
+    Snapshot written = claim.latest().orElseThrow();
+    Path list = files("snapshot-.*").get(0);
+    String json = Files.readString(list).lines().findFirst().orElseThrow();
+    json = json.replace("\"version\":2", "\"version\":1").replace("\"digest\":", "\"sha256\":");
+    for (StoredFile file : written.manifest().runs().get(0).files()) {
+      String content = SafetensorsReader.sha256(written.path(file));
+      json = json.replace("\"" + file.digest() + "\"", "\"" + content + "\"");
+    }
+    replace(list, json);
+    Path state = files("run-.*").get(0);
+    byte[] whole = Files.readAllBytes(state);
+    byte[] damaged = whole.clone();
+    damaged[BYTES / 2] ^= 1;
+    Files.write(state, damaged);
+    assertThatThrownBy(() -> store.claim("t", 0)).isInstanceOf(StateException.class);
+    Files.write(state, whole);
+    assertThat(offset(store.claim("t", 0))).isEqualTo(1);
   }
 
   @Test
