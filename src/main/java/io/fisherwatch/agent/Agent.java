@@ -102,6 +102,11 @@ public final class Agent implements AutoCloseable {
             new Ownership(config.kafka(), group, source::memberId, partitions, board));
   }
 
+  /** Begins to load what takes long, for whoever starts an agent soon. */
+  public static void prepare() {
+    TorchRuntime.prepare();
+  }
+
   /**
    * Starts everything but the stream of events.
    *

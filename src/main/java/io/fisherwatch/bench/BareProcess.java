@@ -13,15 +13,18 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** A process whose memory is that of a bare loop, example by example. */
+/** A process whose memory is that of a bare loop. */
 public final class BareProcess {
 
   private BareProcess() {}
 
-  /** Arguments: graph, batch, the loop's own graph, backward passes per example. */
+  /**
+   * Arguments: graph, batch, the loop's own graph, backward passes for each, examples of a pass.
+   */
   public static void main(String[] args) throws IOException, ModelException {
     Path batch = Path.of(args[1]);
     int backwards = Integer.parseInt(args[3]);
+    int together = Integer.parseInt(args[4]);
     Map<String, HostTensor> tensors =
         SafetensorsReader.decode(Files.readAllBytes(batch), batch.toString());
     try (TorchRuntime runtime = TorchRuntime.open("cpu", 0);
@@ -29,8 +32,9 @@ public final class BareProcess {
       List<HostTensor> inputs =
           model.inputNames().orElseThrow().stream().map(tensors::get).toList();
       try (BareLoop loop = BareLoop.of(model, Path.of(args[2]), inputs)) {
-        for (int example = 0; example < inputs.get(0).size(0); example++) {
-          loop.pass(example, example + 1, backwards);
+        int examples = Math.toIntExact(inputs.get(0).size(0));
+        for (int from = 0; from < examples; from += together) {
+          loop.pass(from, Math.min(examples, from + together), backwards);
         }
       }
     }

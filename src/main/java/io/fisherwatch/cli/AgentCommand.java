@@ -31,6 +31,7 @@ final class AgentCommand implements Callable<Integer> {
   @Override
   @SuppressWarnings("try") // the interruption is held, not used
   public Integer call() throws IOException, ModelException, UsageException {
+    Agent.prepare();
     AgentConfig loaded;
     try {
       loaded = ConfigLoader.load(ConfigFiles.require(config), System.getenv());

@@ -179,6 +179,16 @@ final class ParameterTable {
         .orElse(1);
   }
 
+  /** The sum of all dimensions of all matrices: what a layer takes in and gives, roughly. */
+  long widths() {
+    return parameters.stream()
+        .map(parameter -> parameter.shape().dimensions())
+        .filter(dimensions -> dimensions.size() > 1)
+        .flatMap(dimensions -> dimensions.stream())
+        .mapToLong(Long::longValue)
+        .sum();
+  }
+
   /** The number of trainable parameters. */
   int trainable() {
     int count = 0;

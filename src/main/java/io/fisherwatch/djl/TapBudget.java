@@ -6,44 +6,51 @@ import ai.djl.ndarray.NDList;
 /**
  * How many examples of a batch are squared in one pass, whose taps all lie in memory together, and
  * whose logits are copied to the JVM's. A first pass takes few, by the size of the inputs and the
- * widest parameter, and tells how much an example takes; so it hangs on nothing but the model and
- * the batch.
+ * widths of all layers, and tells how much an example takes; so it hangs on nothing but the model,
+ * the batch and the kind of device.
  */
 final class TapBudget {
 
-  /** Inputs of a first pass: 128 rows of 64 floats, or 16 sequences of 64 tokens and a mask. */
-  private static final long INPUT_BYTES = 32 << 10;
+  /**
+   * Taps of a pass on the CPU. Their gradients and what autograd keeps take about as much each. Of
+   * a DistilBERT four sequences of 64 tokens, which are as fast, each, as sixteen.
+   */
+  private static final long CORE_BYTES = 128L << 20;
 
-  /** Taps of a pass. Their gradients and what autograd keeps take about as much each. */
-  private static final long TAP_BYTES = 512L << 20;
+  /** On a GPU, which wants more at once. */
+  private static final long GPU_BYTES = 1L << 30;
 
   /** Logits of a pass, on the JVM's heap, with as much beside it for their cotangents. */
   static final long LOGIT_BYTES = 64L << 20;
 
   private static final int MOST = 1024;
 
+  private final long mostBytes;
   private int examples;
   private boolean measured;
 
-  private TapBudget(int examples) {
+  private TapBudget(long mostBytes, int examples) {
+    this.mostBytes = mostBytes;
     this.examples = examples;
   }
 
   /**
-   * The budget of a batch. Before a pass, its logits are guessed as one row for every number of the
-   * input, as wide as a dimension of a parameter can make it: one example where that is much.
+   * The budget of a batch. Before a pass, every number of an example's widest input is taken for a
+   * position that goes through all layers and comes out as logits, as wide as a dimension of a
+   * parameter can make them: a few examples where that is much.
    *
    * @param widest the largest dimension of a parameter, such as a vocabulary
+   * @param widths the sum of all dimensions of all matrices
    */
-  static TapBudget of(NDList inputs, int examples, long widest) {
-    long bytes = 0;
+  static TapBudget of(boolean gpu, NDList inputs, int examples, long widest, long widths) {
     long numbers = 1;
     for (NDArray input : inputs) {
-      bytes += input.size() * input.getDataType().getNumOfBytes();
       numbers = Math.max(numbers, input.size() / examples);
     }
+    long mostBytes = gpu ? GPU_BYTES : CORE_BYTES;
+    long byTaps = mostBytes / Float.BYTES / numbers / Math.max(1, widths);
     long byLogits = LOGIT_BYTES / Float.BYTES / numbers / Math.max(1, widest);
-    return new TapBudget(bounded(Math.min(INPUT_BYTES * examples / Math.max(1, bytes), byLogits)));
+    return new TapBudget(mostBytes, bounded(Math.min(byTaps, byLogits)));
   }
 
   /** Examples of the next pass. */
@@ -56,7 +63,7 @@ final class TapBudget {
     if (!measured) {
       examples =
           bounded(
-              Math.min(TAP_BYTES / Math.max(1, tapBytes), LOGIT_BYTES / Math.max(1, logitBytes)));
+              Math.min(mostBytes / Math.max(1, tapBytes), LOGIT_BYTES / Math.max(1, logitBytes)));
       measured = true;
     }
   }

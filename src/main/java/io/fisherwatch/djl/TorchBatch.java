@@ -29,7 +29,9 @@ final class TorchBatch implements BoundBatch {
     this.manager = manager;
     this.inputs = inputs;
     this.examples = examples;
-    this.budget = TapBudget.of(inputs, examples, model.table().widest());
+    this.budget =
+        TapBudget.of(
+            model.isOnGpu(), inputs, examples, model.table().widest(), model.table().widths());
   }
 
   TorchModel model() {

@@ -1,6 +1,7 @@
 package io.fisherwatch.likelihood;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The core of a softmax: diag(p) − ppᵀ. Cotangents in its range sum to zero: their entry at the
@@ -17,6 +18,7 @@ final class CategoricalCore implements Core {
 
   private final Softmax softmax;
   private final Eigenpairs eigenpairs;
+  private @Nullable Completion completion;
 
   CategoricalCore(Softmax softmax) {
     this.softmax = softmax;
@@ -80,6 +82,21 @@ final class CategoricalCore implements Core {
     for (int i = 0; i < u.length; i++) {
       u[i] = root * v[i];
     }
+  }
+
+  @Override
+  public void exactPart(int k, double[] u) {
+    if (k == 0) {
+      part(0, u);
+      return;
+    }
+    Completion others = completion;
+    if (others == null) {
+      others = new Completion(softmax, eigenpairs.root(0), eigenpairs.vector(0));
+      completion = others;
+    }
+    others.part(k - 1, u);
+    balance(u);
   }
 
   @Override

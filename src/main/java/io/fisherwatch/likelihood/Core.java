@@ -47,6 +47,14 @@ public interface Core {
   /** u = √λₖ vₖ: M is the sum of uuᵀ over all parts. Zero for k ≥ {@link #rank()}. */
   void part(int k, double[] u);
 
+  /**
+   * Another split of M: u of part 0 is that of {@link #part}, and the sum of uuᵀ over k below C, or
+   * below C − 1 for a categorical output, is M, whatever the others are; cheaper than eigenvectors.
+   */
+  default void exactPart(int k, double[] u) {
+    part(k, u);
+  }
+
   /** The plain probe of M: s∘ξ − p(s·ξ) with s = √p; E uuᵀ = M. */
   void fisher(Probe probe, double[] u);
 

@@ -33,6 +33,9 @@ final class Softmax {
   /** log(1 + T). */
   private final double logSum;
 
+  /** √pᵢ, made when the first is asked for. */
+  private double[] roots = new double[0];
+
   private Softmax(double[] shifted, int top, int second) {
     this.classes = shifted.length;
     this.shifted = shifted;
@@ -98,7 +101,13 @@ final class Softmax {
 
   /** √pᵢ, which does not underflow where pᵢ does. */
   double root(int i) {
-    return Math.exp(0.5 * (shifted[i] - logSum));
+    if (roots.length == 0) {
+      roots = new double[classes];
+      for (int k = 0; k < classes; k++) {
+        roots[k] = Math.exp(0.5 * (shifted[k] - logSum));
+      }
+    }
+    return roots[i];
   }
 
   /** The largest probability a. */

@@ -144,7 +144,9 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
         int part = k;
         rankOne(
             k == 0 ? EnumSet.of(LOWER, FISHER, UPPER) : EnumSet.of(FISHER, UPPER, LOWER_GAP),
-            (core, label, probe, u) -> core.part(part, u));
+            rank == mostParts
+                ? (core, label, probe, u) -> core.exactPart(part, u)
+                : (core, label, probe, u) -> core.part(part, u));
       }
       if (rank > 0 && rank < mostParts) {
         random(

@@ -15,32 +15,39 @@ class TapBudgetIT {
 
   @Test
   void wideHead_firstPass_isOneExample() {
-    assertThat(budget(512, DataType.INT64, 50_304).examples()).isEqualTo(1);
+    assertThat(budget(false, 512, DataType.INT64, 50_304, 90_000).examples()).isEqualTo(1);
   }
 
+  /** A perceptron of 64-40-10 units takes a batch at once, a DistilBERT four sequences. */
   @Test
-  void smallRows_firstPass_takesMany() {
-    assertThat(budget(64, DataType.FLOAT32, 1000).examples()).isEqualTo(128);
+  void firstPass_takesWhatFitsByTheWidths() {
+    assertThat(budget(false, 64, DataType.FLOAT32, 64, 154).examples()).isEqualTo(1024);
+    assertThat(budget(false, 64, DataType.INT64, 30_522, 118_000).examples()).isEqualTo(4);
+    assertThat(budget(true, 64, DataType.INT64, 3_072, 118_000).examples()).isEqualTo(35);
   }
 
   @Test
   void laterPasses_areBoundedByTapsAndLogits() {
     long mib = 1 << 20;
-    TapBudget budget = budget(64, DataType.FLOAT32, 10);
+    TapBudget budget = budget(false, 64, DataType.FLOAT32, 10, 154);
     budget.learn(mib, 4 * mib);
     assertThat(budget.examples()).isEqualTo(16);
-    TapBudget taps = budget(64, DataType.FLOAT32, 10);
-    taps.learn(100 * mib, 4);
+    TapBudget taps = budget(false, 64, DataType.FLOAT32, 10, 154);
+    taps.learn(25 * mib, 4);
     assertThat(taps.examples()).isEqualTo(5);
-    TapBudget wide = budget(64, DataType.FLOAT32, 10);
+    TapBudget onGpu = budget(true, 64, DataType.FLOAT32, 10, 154);
+    onGpu.learn(25 * mib, 4);
+    assertThat(onGpu.examples()).isEqualTo(40);
+    TapBudget wide = budget(false, 64, DataType.FLOAT32, 10, 154);
     wide.learn(mib, 512L * 50_304 * Float.BYTES);
     assertThat(wide.examples()).isEqualTo(1);
   }
 
-  private static TapBudget budget(int numbers, DataType type, long widest) {
+  private static TapBudget budget(
+      boolean gpu, int numbers, DataType type, long widest, long widths) {
     try (NDManager manager = NDManager.newBaseManager()) {
       NDList inputs = new NDList(manager.zeros(new Shape(EXAMPLES, numbers), type));
-      return TapBudget.of(inputs, EXAMPLES, widest);
+      return TapBudget.of(gpu, inputs, EXAMPLES, widest, widths);
     }
   }
 }

@@ -82,6 +82,46 @@ class CoreInvariantsTest {
     }
   }
 
+  /** Entry by entry, in units of the two roots: rows of the least likely classes are as good. */
+  @Test
+  void exactParts_all_sumToTheCoreMatrixAndTheFirstIsTheLeading() {
+    for (double[] z : grid()) {
+      Core core = Likelihood.categorical().core(z);
+      Softmax softmax = Softmax.of(z);
+      double[][] sum = new double[z.length][z.length];
+      double[] u = new double[z.length];
+      double[] leading = new double[z.length];
+      core.part(0, leading);
+      for (int k = 0; k < z.length - 1; k++) {
+        core.exactPart(k, u);
+        if (k == 0) {
+          assertThat(u).isEqualTo(leading);
+        }
+        for (int i = 0; i < z.length; i++) {
+          for (int j = 0; j < z.length; j++) {
+            sum[i][j] += u[i] * u[j];
+          }
+        }
+      }
+      for (int i = 0; i < z.length; i++) {
+        for (int j = 0; j < z.length; j++) {
+          double p = softmax.probability(i);
+          double scale = softmax.root(i) * softmax.root(j);
+          double entry = i == j ? p * (1 - p) : -p * softmax.probability(j);
+          assertThat(Math.abs(sum[i][j] - entry))
+              .as("entry %d, %d of %s", i, j, Arrays.toString(z))
+              .isLessThanOrEqualTo(2e-14 * scale);
+        }
+      }
+      // the likeliest class by what the others have, which does not cancel
+      int top = softmax.top;
+      double tail = softmax.largest() * softmax.tailMass();
+      assertThat(Math.abs(sum[top][top] - tail))
+          .as("likeliest of %s", Arrays.toString(z))
+          .isLessThanOrEqualTo(1e-13 * tail);
+    }
+  }
+
   @Test
   void eigenvalues_all_fallAndInterlace() {
     for (double[] z : grid()) {
@@ -166,8 +206,13 @@ class CoreInvariantsTest {
       Softmax softmax = Softmax.of(z);
       double[][] sum = new double[z.length][z.length];
       double[] u = new double[z.length];
-      for (int k = 0; k < core.rank(); k++) {
-        core.part(k, u);
+      boolean eigenpairs = seed % 3 == 0;
+      for (int k = 0; k < (eigenpairs ? core.rank() : z.length - 1); k++) {
+        if (eigenpairs) {
+          core.part(k, u);
+        } else {
+          core.exactPart(k, u);
+        }
         assertThat(Arrays.stream(u).allMatch(Double::isFinite))
             .as("part %d of %d", k, seed)
             .isTrue();

@@ -1,0 +1,58 @@
+package io.fisherwatch.cli;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.spi.Configurator;
+import ch.qos.logback.classic.spi.ConfiguratorRank;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.ConsoleAppender;
+import ch.qos.logback.core.spi.ContextAwareBase;
+import java.util.Map;
+
+/**
+ * Logback without a file: its reader of XML alone is a thousand classes, a tenth of the agent's
+ * start. A file that {@code logback.configurationFile} names, or a {@code logback.xml}, wins over
+ * this.
+ */
+@ConfiguratorRank(LoggingDefaults.AFTER_FILES)
+public final class LoggingDefaults extends ContextAwareBase implements Configurator {
+
+  /** Files have 0, what Logback does without any has −10. */
+  static final int AFTER_FILES = -5;
+
+  private static final Map<String, Level> LEVELS =
+      Map.of(
+          "org.apache.kafka", Level.WARN,
+          "kafka", Level.WARN,
+          // a broker that is away or refuses: SourceHealth says it once, these at every attempt of
+          // every client
+          "org.apache.kafka.clients.NetworkClient", Level.OFF,
+          "org.apache.kafka.clients.admin.internals.AdminMetadataManager", Level.ERROR,
+          "org.apache.kafka.common.security.oauthbearer.internals.secured.HttpJwtRetriever",
+              Level.ERROR,
+          "state.change.logger", Level.ERROR,
+          "ai.djl", Level.WARN,
+          // a machine without a GPU is no reason to warn
+          "ai.djl.util.cuda", Level.ERROR);
+
+  @Override
+  public ExecutionStatus configure(LoggerContext context) {
+    PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+    encoder.setContext(context);
+    encoder.setPattern("%d{HH:mm:ss} %-5level %logger{0} - %msg%n");
+    encoder.start();
+    ConsoleAppender<ILoggingEvent> stderr = new ConsoleAppender<>(); // stdout is for results only
+    stderr.setContext(context);
+    stderr.setName("stderr");
+    stderr.setTarget("System.err");
+    stderr.setEncoder(encoder);
+    stderr.start();
+    LEVELS.forEach((name, level) -> context.getLogger(name).setLevel(level));
+    Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(Level.INFO);
+    root.addAppender(stderr);
+    return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
+  }
+}
