@@ -1,11 +1,11 @@
 package io.fisherwatch.cli;
 
+import ch.qos.logback.classic.ClassicConstants;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.Configurator;
-import ch.qos.logback.classic.spi.ConfiguratorRank;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.spi.ContextAwareBase;
@@ -13,14 +13,10 @@ import java.util.Map;
 
 /**
  * Logback without a file: its reader of XML alone is a thousand classes, a tenth of the agent's
- * start. A file that {@code logback.configurationFile} names, or a {@code logback.xml}, wins over
- * this.
+ * start. Where a file is given, by {@code logback.configurationFile} or on the class path, that one
+ * counts.
  */
-@ConfiguratorRank(LoggingDefaults.AFTER_FILES)
 public final class LoggingDefaults extends ContextAwareBase implements Configurator {
-
-  /** Files have 0, what Logback does without any has −10. */
-  static final int AFTER_FILES = -5;
 
   private static final Map<String, Level> LEVELS =
       Map.of(
@@ -39,6 +35,9 @@ public final class LoggingDefaults extends ContextAwareBase implements Configura
 
   @Override
   public ExecutionStatus configure(LoggerContext context) {
+    if (hasFile()) {
+      return ExecutionStatus.INVOKE_NEXT_IF_ANY;
+    }
     PatternLayoutEncoder encoder = new PatternLayoutEncoder();
     encoder.setContext(context);
     encoder.setPattern("%d{HH:mm:ss} %-5level %logger{0} - %msg%n");
@@ -54,5 +53,12 @@ public final class LoggingDefaults extends ContextAwareBase implements Configura
     root.setLevel(Level.INFO);
     root.addAppender(stderr);
     return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
+  }
+
+  private static boolean hasFile() {
+    ClassLoader loader = LoggingDefaults.class.getClassLoader();
+    return System.getProperty(ClassicConstants.CONFIG_FILE_PROPERTY) != null
+        || loader.getResource(ClassicConstants.TEST_AUTOCONFIG_FILE) != null
+        || loader.getResource(ClassicConstants.AUTOCONFIG_FILE) != null;
   }
 }
