@@ -11,6 +11,9 @@ public final class Probe {
 
   private static final long GOLDEN_GAMMA = 0x9e3779b97f4a7c15L;
 
+  /** The bits of 1.0, of which the highest is its sign. */
+  private static final long ONE = 0x3ff0000000000000L;
+
   private final Distribution distribution;
   private long state;
   private double spare = Double.NaN;
@@ -36,7 +39,8 @@ public final class Probe {
 
   /** −1 or 1, whatever the distribution. */
   public double sign() {
-    return bits() < 0 ? -1 : 1;
+    return Double.longBitsToDouble(
+        ONE | (bits() & Long.MIN_VALUE)); // a branch would be a coin toss
   }
 
   /** Uniform on [0, 1). */

@@ -1,6 +1,9 @@
 package io.fisherwatch.likelihood;
 
-/** A sum that carries what rounding loses (Neumaier 1974): 150,000 terms cost no digits. */
+/**
+ * A sum that carries what rounding loses (Neumaier 1974, by Knuth's two-sum, which needs no guess
+ * at which of two is larger): 150,000 terms cost no digits.
+ */
 final class Sum {
 
   private double sum;
@@ -8,7 +11,8 @@ final class Sum {
 
   void add(double term) {
     double next = sum + term;
-    lost += Math.abs(sum) >= Math.abs(term) ? (sum - next) + term : (term - next) + sum;
+    double taken = next - sum;
+    lost += (sum - (next - taken)) + (term - taken);
     sum = next;
   }
 

@@ -205,10 +205,13 @@ class CheckpointBookTest {
     assertThat(1e-9 * (System.nanoTime() - start)).as("200 waits").isLessThan(30);
   }
 
+  /** Patience is longer than the test may take: it never waits for it. */
   @Test
+  @Timeout(20)
   void desk_runOfWhichNothingComes_isWaitedForOnce() {
     AtomicLong now = new AtomicLong();
     CheckpointDesk desk = desk(() -> {}, Duration.ofSeconds(100), now);
+    checkpoints(0);
     assertThatThrownBy(() -> desk.find(RUN, 5, () -> true))
         .isInstanceOf(EventAbandonedException.class);
     now.set(Duration.ofSeconds(100).toNanos());
