@@ -19,7 +19,7 @@ public final class BareProcess {
   private BareProcess() {}
 
   /**
-   * Arguments: graph, batch, the loop's own graph, backward passes for each, examples of a pass.
+   * Arguments: graph, batch, the loop's own graph, backward passes of a forward pass, its examples.
    */
   public static void main(String[] args) throws IOException, ModelException {
     Path batch = Path.of(args[1]);

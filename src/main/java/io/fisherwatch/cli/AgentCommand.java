@@ -31,7 +31,6 @@ final class AgentCommand implements Callable<Integer> {
   @Override
   @SuppressWarnings("try") // the interruption is held, not used
   public Integer call() throws IOException, ModelException, UsageException {
-    Agent.prepare();
     AgentConfig loaded;
     try {
       loaded = ConfigLoader.load(ConfigFiles.require(config), System.getenv());
@@ -39,6 +38,7 @@ final class AgentCommand implements Callable<Integer> {
       throw new UsageException(e.getMessage());
     }
     Logging logging = Logging.apply(loaded.logging());
+    Agent.prepare();
     AtomicReference<@Nullable Agent> started = new AtomicReference<>();
     // closed last: the JVM waits until the agent has let go of everything
     try (Interruption interruption =

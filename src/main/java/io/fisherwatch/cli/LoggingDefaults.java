@@ -6,17 +6,25 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.Configurator;
+import ch.qos.logback.classic.spi.ConfiguratorRank;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.spi.ContextAwareBase;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Logback without a file: its reader of XML alone is a thousand classes, a tenth of the agent's
  * start. Where a file is given, by {@code logback.configurationFile} or on the class path, that one
  * counts.
  */
+@ConfiguratorRank(LoggingDefaults.AFTER_OTHERS)
 public final class LoggingDefaults extends ContextAwareBase implements Configurator {
+
+  /** A configurator of whoever embeds us has 20 unless it says otherwise. */
+  static final int AFTER_OTHERS = 0;
 
   private static final Map<String, Level> LEVELS =
       Map.of(
@@ -35,7 +43,8 @@ public final class LoggingDefaults extends ContextAwareBase implements Configura
 
   @Override
   public ExecutionStatus configure(LoggerContext context) {
-    if (hasFile()) {
+    String given = System.getProperty(ClassicConstants.CONFIG_FILE_PROPERTY);
+    if (hasFile(given)) {
       return ExecutionStatus.INVOKE_NEXT_IF_ANY;
     }
     PatternLayoutEncoder encoder = new PatternLayoutEncoder();
@@ -52,13 +61,21 @@ public final class LoggingDefaults extends ContextAwareBase implements Configura
     Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     root.setLevel(Level.INFO);
     root.addAppender(stderr);
+    if (given != null) {
+      root.warn("{} names {}, which is not there", ClassicConstants.CONFIG_FILE_PROPERTY, given);
+    }
     return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
   }
 
-  private static boolean hasFile() {
+  /** As Logback looks for one: an address, a resource or a file. */
+  private static boolean hasFile(@Nullable String given) {
     ClassLoader loader = LoggingDefaults.class.getClassLoader();
-    return System.getProperty(ClassicConstants.CONFIG_FILE_PROPERTY) != null
-        || loader.getResource(ClassicConstants.TEST_AUTOCONFIG_FILE) != null
+    if (given != null) {
+      return given.matches("[A-Za-z][A-Za-z0-9+.-]+:.*")
+          || loader.getResource(given) != null
+          || Files.exists(Path.of(given));
+    }
+    return loader.getResource(ClassicConstants.TEST_AUTOCONFIG_FILE) != null
         || loader.getResource(ClassicConstants.AUTOCONFIG_FILE) != null;
   }
 }

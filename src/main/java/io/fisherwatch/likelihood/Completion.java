@@ -14,7 +14,7 @@ final class Completion {
 
   private final int top;
   private final int second;
-  private final double[] s;
+  private final Softmax softmax;
 
   /** The second reflection's vector, q reflected by the first one and moved along its axis. */
   private final double[] w;
@@ -27,18 +27,17 @@ final class Completion {
 
   Completion(Softmax softmax, double root, double[] vector) {
     this.top = softmax.top;
-    this.s = new double[softmax.classes];
+    this.softmax = softmax;
     this.w = new double[softmax.classes];
-    for (int i = 0; i < s.length; i++) {
-      s[i] = softmax.root(i);
-      w[i] = s[i] > 0 ? root * vector[i] / s[i] : 0;
+    for (int i = 0; i < w.length; i++) {
+      w[i] = s(i) > 0 ? root * vector[i] / s(i) : 0;
     }
-    double folded = w[top] / (1 + s[top]);
+    double folded = w[top] / (1 + s(top));
     double squares = 0;
     int largest = top == 0 ? 1 : 0;
-    for (int i = 0; i < s.length; i++) {
+    for (int i = 0; i < w.length; i++) {
       if (i != top) {
-        w[i] -= s[i] * folded;
+        w[i] -= s(i) * folded;
         squares += w[i] * w[i];
         largest = Math.abs(w[i]) > Math.abs(w[largest]) ? i : largest;
       }
@@ -46,13 +45,13 @@ final class Completion {
     this.second = largest;
     double norm = Math.sqrt(squares);
     double sum = 0;
-    for (int i = 0; i < s.length; i++) {
+    for (int i = 0; i < w.length; i++) {
       w[i] = i == top || norm == 0 ? 0 : w[i] / norm;
     }
     this.half = norm == 0 ? Double.POSITIVE_INFINITY : 1 + Math.abs(w[second]);
     w[second] += Math.signum(w[second]);
-    for (int i = 0; i < s.length; i++) {
-      sum += w[i] * s[i];
+    for (int i = 0; i < w.length; i++) {
+      sum += w[i] * s(i);
     }
     this.along = sum;
   }
@@ -64,11 +63,15 @@ final class Completion {
   void part(int k, double[] u) {
     int axis = axis(k);
     double factor = w[axis] / half;
-    double folded = (s[axis] - factor * along) / (1 + s[top]);
+    double folded = (s(axis) - factor * along) / (1 + s(top));
     for (int i = 0; i < u.length; i++) {
-      u[i] = -s[i] * (factor * w[i] + s[i] * folded);
+      u[i] = -s(i) * (factor * w[i] + s(i) * folded);
     }
-    u[axis] += s[axis];
+    u[axis] += s(axis);
+  }
+
+  private double s(int i) {
+    return softmax.root(i);
   }
 
   /** The k-th coordinate that no reflection turns to. */

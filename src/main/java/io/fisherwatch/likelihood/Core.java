@@ -49,7 +49,8 @@ public interface Core {
 
   /**
    * Another split of M: u of part 0 is that of {@link #part}, and the sum of uuᵀ over k below C, or
-   * below C − 1 for a categorical output, is M, whatever the others are; cheaper than eigenvectors.
+   * below C − 1 for a categorical output, is M, whatever the others are. Cheaper than eigenvectors,
+   * and worse than they where parts of several outputs get random signs and share a square.
    */
   default void exactPart(int k, double[] u) {
     part(k, u);

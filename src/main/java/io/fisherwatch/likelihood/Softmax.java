@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * The pieces of a softmax, kept apart so that none is a difference of near-equal numbers: the
- * largest probability and the tail, which is everything else. Immutable once made; in double.
+ * largest probability and the tail, which is everything else. For one thread; in double.
  *
  * <p>With m the (first) largest logit: eᵢ = exp(zᵢ − z_m), T = Σ_{i≠m} eᵢ, pᵢ = eᵢ/(1 + T). T and
  * what is scaled by it stay exact when all tail probabilities underflow.
@@ -101,13 +101,15 @@ final class Softmax {
 
   /** √pᵢ, which does not underflow where pᵢ does. */
   double root(int i) {
-    if (roots.length == 0) {
-      roots = new double[classes];
+    double[] made = roots;
+    if (made.length == 0) {
+      made = new double[classes];
       for (int k = 0; k < classes; k++) {
-        roots[k] = Math.exp(0.5 * (shifted[k] - logSum));
+        made[k] = Math.exp(0.5 * (shifted[k] - logSum));
       }
+      roots = made;
     }
-    return roots[i];
+    return made[i];
   }
 
   /** The largest probability a. */

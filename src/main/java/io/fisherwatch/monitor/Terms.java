@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.IntFunction;
 
 /**
  * An estimator, as the terms that it squares.
@@ -59,7 +60,7 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
       case HUTCHINSON -> builder.hutchinson();
       case MONTE_CARLO -> builder.monteCarlo();
       case DEFLATED -> builder.deflated(rank);
-      case EXACT -> builder.deflated(builder.mostParts);
+      case EXACT -> builder.exact();
     }
     if (labelled) {
       builder.empirical();
@@ -134,19 +135,27 @@ record Terms(List<Term> terms, Set<Quantity> estimated) {
       gaps();
     }
 
+    /**
+     * Every part alone, and nothing of them random: any split of what follows the first is good.
+     */
+    void exact() {
+      split(mostParts, part -> (core, label, probe, u) -> core.exactPart(part, u));
+    }
+
     /** Rank-one parts, a remainder, a complement: whatever is part of a matrix adds to it. */
     void deflated(int rank) {
+      split(rank, part -> (core, label, probe, u) -> core.part(part, u));
+    }
+
+    private void split(int rank, IntFunction<Term.Part> parts) {
       if (rank == 0) {
         estimated.removeAll(EnumSet.of(LOWER, LOWER_GAP));
         random(EnumSet.of(FISHER, UPPER), (core, label, probe, u) -> core.rest(0, probe, u));
       }
       for (int k = 0; k < rank; k++) {
-        int part = k;
         rankOne(
             k == 0 ? EnumSet.of(LOWER, FISHER, UPPER) : EnumSet.of(FISHER, UPPER, LOWER_GAP),
-            rank == mostParts
-                ? (core, label, probe, u) -> core.exactPart(part, u)
-                : (core, label, probe, u) -> core.part(part, u));
+            parts.apply(k));
       }
       if (rank > 0 && rank < mostParts) {
         random(

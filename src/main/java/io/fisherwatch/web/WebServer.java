@@ -118,6 +118,9 @@ public final class WebServer implements AutoCloseable {
       LOG.debug("a connection broke off: {}", e.toString());
     } catch (RuntimeException e) {
       LOG.error("{} failed", exchange.getRequestURI(), e);
+      if (exchange.getResponseCode() < 0) {
+        Responses.problem(exchange, 500, "Internal Server Error", "the log says why");
+      }
       throw e;
     }
   }

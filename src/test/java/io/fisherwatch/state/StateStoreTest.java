@@ -228,6 +228,9 @@ class StateStoreTest {
     assertThatThrownBy(() -> store.claim("t", 0)).isInstanceOf(StateException.class);
     Files.write(state, whole);
     assertThat(offset(store.claim("t", 0))).isEqualTo(1);
+    assertThat(files("snapshot-.*")).hasSizeGreaterThan(1);
+    Files.delete(list);
+    assertThat(offset(store.claim("t", 0))).as("from a list of version 2").isEqualTo(1);
   }
 
   @Test
