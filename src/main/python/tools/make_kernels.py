@@ -164,6 +164,18 @@ class Kernels(torch.nn.Module):
                         nonfinite[place // each, place % each] = torch.isfinite(values).logical_not().sum().cpu()
         return [products, reached, nonfinite]
 
+    def pull_to_taps(self, logits: torch.Tensor, cotangents: torch.Tensor, outputs: List[torch.Tensor],
+                     again: bool) -> List[Optional[torch.Tensor]]:
+        """The gradient at every tap, none where no path leads; the graph is kept if it is to be walked ``again``."""
+        return torch.autograd.grad(
+            [logits],
+            outputs,
+            torch.jit.annotate(Optional[List[Optional[torch.Tensor]]], [cotangents.to(logits.dtype)]),
+            retain_graph=again,
+            create_graph=False,
+            allow_unused=True,
+        )
+
     @torch.jit.export
     def products_of_copies(
         self,
@@ -181,14 +193,7 @@ class Kernels(torch.nn.Module):
         One backward pass to the taps makes them all. For rules without convolutions and embeddings. Where a product is
         not finite the last result is 1: who wants to know which has to make them one by one.
         """
-        deltas = torch.autograd.grad(
-            [logits],
-            outputs,
-            torch.jit.annotate(Optional[List[Optional[torch.Tensor]]], [cotangents.to(logits.dtype)]),
-            retain_graph=False,
-            create_graph=False,
-            allow_unused=True,
-        )
+        deltas = self.pull_to_taps(logits, cotangents, outputs, False)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
@@ -257,18 +262,12 @@ class Kernels(torch.nn.Module):
         """The vector-Jacobian product of every example by itself, from the gradients at its taps.
 
         The examples come in groups, the rows of ``flags``: how many, whether their squares are to be added to the next
-        tensors of ``sums``, one for each parameter, and of how many pulls they are, each as large as the others. A row of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists
-        taps, and the rule's options. Returns squared norms (float64, example by parameter, -1 where no gradient path
+        tensors of ``sums``, one for each parameter, and of how many pulls they are, each as large as the others. A row
+        of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists taps,
+        and the rule's options. Returns squared norms (float64, example by parameter, -1 where no gradient path
         leads) and whether all is well: if a value could overflow, 0, and nothing has been added to ``sums``.
         """
-        deltas = torch.autograd.grad(
-            [logits],
-            outputs,
-            torch.jit.annotate(Optional[List[Optional[torch.Tensor]]], [cotangents.to(logits.dtype)]),
-            retain_graph=True,
-            create_graph=False,
-            allow_unused=True,
-        )
+        deltas = self.pull_to_taps(logits, cotangents, outputs, True)
         examples = logits.size(0)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())

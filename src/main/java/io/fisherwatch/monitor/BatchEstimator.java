@@ -280,7 +280,7 @@ final class BatchEstimator {
                   : "every position of an example is squared alone");
     }
 
-    /** One way through the batch. */
+    /** One way through the batch. The first round's first pass is closed once it is squared. */
     void round(ForwardPass first) throws ModelException {
       Round round =
           new Round(settings, targets, terms, plan, examples, classes, draws, firstDraw, amplitude);
@@ -292,7 +292,10 @@ final class BatchEstimator {
       }
       if (firstDraw == 0 && tally.passes() == 0) {
         // All cotangents were zero: pull back zeros, to learn which parameters a path leads to.
-        tally.addFixed(terms.terms().get(0), first.pullBack(new Cotangents(first.logits()), null));
+        try (ForwardPass pass = bound.forward(0, Math.min(examples, microBatch))) {
+          Cotangents zeros = new Cotangents(pass.logits());
+          tally.addFixed(terms.terms().get(0), pass.pullBack(zeros, null));
+        }
       }
     }
 
@@ -305,6 +308,7 @@ final class BatchEstimator {
         if (from == 0 && firstDraw == 0) {
           lane.square(first, from);
           squared = first.logits().examples();
+          first.close();
         } else {
           try (ExamplePass pass = bound.forwardEach(from)) {
             lane.square(pass, from);
@@ -336,6 +340,7 @@ final class BatchEstimator {
               int to = Math.min(examples, from + microBatch);
               if (index == 0 && firstDraw == 0) {
                 rows.get(lane).square(first, 0);
+                first.close();
               } else {
                 try (ForwardPass pass = bound.forward(from, to)) {
                   rows.get(lane).square(pass, from);

@@ -191,14 +191,14 @@ final class BatchTally {
 
   /** Degrees of freedom of {@link #variance}, after Welch and Satterthwaite. */
   double freedom(Quantity quantity, int slot) {
-    double fourths = 0;
+    double spread = 0;
     for (Term term : terms.terms()) {
       if (term.addsTo().contains(quantity)) {
-        fourths += tallies.get(term.id()).fourths(slot);
+        spread = Math.hypot(spread, tallies.get(term.id()).spread(slot));
       }
     }
-    double variance = variance(quantity, slot);
-    return variance * variance / fourths;
+    double ratio = variance(quantity, slot) / spread;
+    return ratio * ratio;
   }
 
   /** The standard error of {@link #sum} relative to it; 0 for nothing without randomness. */

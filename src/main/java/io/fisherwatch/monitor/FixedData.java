@@ -20,7 +20,7 @@ final class FixedData implements Statistics {
 
   private final Map<Quantity, double[]> sums = new EnumMap<>(Quantity.class);
   private final Map<Quantity, double[]> variances = new EnumMap<>(Quantity.class);
-  private final Map<Quantity, double[]> fourths = new EnumMap<>(Quantity.class);
+  private final Map<Quantity, double[]> spreads = new EnumMap<>(Quantity.class);
   private final Map<Quantity, ProbeVariation[]> variations = new EnumMap<>(Quantity.class);
   private final double[] coreSums = new double[4];
   private final SpectrumMoments[] spectra;
@@ -52,7 +52,8 @@ final class FixedData implements Statistics {
         array(variances, quantity)[slot] += variance;
         if (variance > 0) {
           double freedom = tally.freedom(quantity, slot);
-          array(fourths, quantity)[slot] += variance * variance / freedom;
+          double[] own = array(spreads, quantity);
+          own[slot] = Math.hypot(own[slot], variance / Math.sqrt(freedom));
         }
         if (plainProbes && result.plan().probes() > 1 && quantity.estimate().isPresent()) {
           variation(quantity, slot).addBatch(tally.probeSums(quantity, slot));
@@ -107,11 +108,11 @@ final class FixedData implements Statistics {
     }
     double variance = array(variances, quantity)[slot];
     double error = Math.sqrt(variance) / positions;
-    double freedom = variance * variance / array(fourths, quantity)[slot];
+    double ratio = variance / array(spreads, quantity)[slot];
     double value = values[slot] / positions;
     double halfWidth =
         variance > 0 && value > 0
-            ? StudentT.quantile(freedom, (1 + Figured.LEVEL) / 2) * error / value
+            ? StudentT.quantile(ratio * ratio, (1 + Figured.LEVEL) / 2) * error / value
             : variance;
     return Optional.of(Uncertain.of(value, error).withLogHalfWidth(halfWidth));
   }

@@ -19,8 +19,11 @@ final class TermTally {
   private final double[] variances;
   private final double[] singleVariances;
 
-  /** Σ v²/(ν + 2) over the variances v of ν degrees of freedom that make up the whole one. */
-  private final double[] fourths;
+  /**
+   * √(Σ v²/(ν + 2)) over the variances v of ν degrees of freedom that make up the whole one; as a
+   * root, since v² of a small gradient underflows.
+   */
+  private final double[] spreads;
 
   private int measured;
   private int unmeasured;
@@ -31,7 +34,7 @@ final class TermTally {
     this.sums = new double[slots];
     this.variances = new double[slots];
     this.singleVariances = new double[slots];
-    this.fourths = new double[slots];
+    this.spreads = new double[slots];
   }
 
   void addFixed(double[] byLayer) {
@@ -66,7 +69,9 @@ final class TermTally {
     add(sums, other.sums);
     add(variances, other.variances);
     add(singleVariances, other.singleVariances);
-    add(fourths, other.fourths);
+    for (int slot = 0; slot < slots; slot++) {
+      spreads[slot] = Math.hypot(spreads[slot], other.spreads[slot]);
+    }
     for (int probe = 0; probe < other.probeSums.size(); probe++) {
       if (probeSums.size() == probe) {
         probeSums.add(new double[slots]);
@@ -95,7 +100,7 @@ final class TermTally {
       double variance = Math.max(0, (squares - deviations * deviations / count) / (count - 1));
       variances[slot] += variance / count;
       singleVariances[slot] += variance;
-      fourths[slot] += variance / count * (variance / count) / (count + 1);
+      spreads[slot] = Math.hypot(spreads[slot], variance / count / Math.sqrt(count + 1));
     }
   }
 
@@ -109,7 +114,7 @@ final class TermTally {
       double old = (1 - share) * (1 - share);
       double fresh = share * share;
       sums[slot] += share * (more.sums[slot] - sums[slot]);
-      fourths[slot] = old * old * fourths(slot, before) + fresh * fresh * more.fourths(slot, after);
+      spreads[slot] = Math.hypot(old * spread(slot, before), fresh * more.spread(slot, after));
       variances[slot] = old * before + fresh * after;
       singleVariances[slot] += more.singleVariances[slot];
     }
@@ -132,17 +137,16 @@ final class TermTally {
   }
 
   /**
-   * The variance's squared error, halved: what Welch and Satterthwaite's degrees of freedom are
-   * made of, with the bias of a squared variance removed.
+   * The variance's error over √2: what Welch and Satterthwaite's degrees of freedom are made of,
+   * with the bias of a squared variance removed.
    */
-  double fourths(int slot) {
-    return fourths(slot, variance(slot));
+  double spread(int slot) {
+    return spread(slot, variance(slot));
   }
 
-  private double fourths(int slot, double variance) {
+  private double spread(int slot, double variance) {
     double ofMeasured = variances[slot];
-    double ratio = ofMeasured > 0 ? variance / ofMeasured : 0;
-    return fourths[slot] * ratio * ratio;
+    return ofMeasured > 0 ? spreads[slot] * (variance / ofMeasured) : 0;
   }
 
   double[] probeSums(int slot) {

@@ -17,9 +17,9 @@ import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers scrapes: the runs' series first, written by ourselves, since the library takes three
- * times as long for the tens of thousands that a large model has; then the process's few, written
- * by the library. OpenMetrics where it is asked for, Prometheus text otherwise.
+ * Answers scrapes: the runs' series first, written by ourselves, since the library makes objects of
+ * the tens of thousands that a large model has; then the process's few, written by the library.
+ * OpenMetrics where it is asked for, Prometheus text otherwise.
  */
 final class Exposition implements HttpHandler {
 

@@ -47,6 +47,7 @@ public interface ForwardPass extends AutoCloseable {
    */
   List<Gradient> pullBackTogether(List<Cotangents> all) throws ModelException;
 
+  /** Lets the activations go; once is as good as often. The logits stay. */
   @Override
   void close();
 }

@@ -59,7 +59,7 @@ public record Manifest(
    * Reads a manifest and verifies its digest.
    *
    * @throws IOException if it is damaged
-   * @throws StateException if it is whole, but of another version
+   * @throws StateException if it is whole, but of a later version
    */
   static Manifest read(Path file) throws IOException, StateException {
     if (Files.size(file) > LARGEST) {

@@ -68,7 +68,7 @@ public final class StateStore {
    * The latest snapshots that verify, as many as are kept, the latest first.
    *
    * @param highest the epoch to begin with
-   * @throws StateException if there are snapshots, but none verifies, or one is of another version
+   * @throws StateException if there are snapshots, but none verifies, or one is of a later version
    */
   static List<Snapshot> verified(Path partition, long highest) throws IOException, StateException {
     List<Snapshot> whole = new ArrayList<>();

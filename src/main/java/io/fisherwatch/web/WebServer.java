@@ -108,20 +108,26 @@ public final class WebServer implements AutoCloseable {
     return server.getAddress().getPort();
   }
 
-  private void serve(HttpExchange exchange) throws IOException {
+  private void serve(HttpExchange exchange) {
     try (exchange) {
-      Responses.secure(exchange);
+      answer(exchange);
+    } catch (IOException e) {
+      LOG.debug("a connection broke off: {}", e.toString());
+    }
+  }
+
+  private void answer(HttpExchange exchange) throws IOException {
+    Responses.secure(exchange);
+    try {
       if (gate.admits(exchange)) {
         route(exchange, exchange.getRequestURI().getPath());
       }
-    } catch (IOException e) {
-      LOG.debug("a connection broke off: {}", e.toString());
     } catch (RuntimeException e) {
       LOG.error("{} failed", exchange.getRequestURI(), e);
-      if (exchange.getResponseCode() < 0) {
-        Responses.problem(exchange, 500, "Internal Server Error", "the log says why");
+      if (exchange.getResponseCode() >= 0) {
+        throw e; // part of an answer is out: only the end of the connection can tell
       }
-      throw e;
+      Responses.problem(exchange, 500, "Internal Server Error", "the log says why");
     }
   }
 

@@ -34,6 +34,7 @@ class WebServerTest {
   private final SnapshotBoard board = new SnapshotBoard(10);
   private final SimulatedRuns runs = new SimulatedRuns(() -> 1_000_000L);
   private final SimulatedOwners owners = new SimulatedOwners();
+  private volatile boolean broken;
   private WebServer server;
 
   @BeforeEach
@@ -43,7 +44,12 @@ class WebServerTest {
             new WebSettings("127.0.0.1", 0),
             board,
             (run, out) -> false,
-            exchange -> Responses.text(exchange, 200, "metrics"),
+            exchange -> {
+              if (broken) {
+                throw new IllegalStateException("a scrape that fails");
+              }
+              Responses.text(exchange, 200, "metrics");
+            },
             () -> reason,
             () -> activity,
             owners);
@@ -294,6 +300,14 @@ class WebServerTest {
     for (String path : new String[] {"/api/runs/x", "/api/runs/x/history", "/api/nothing"}) {
       assertThat(get(path)).startsWith("HTTP/1.1 404").contains("application/problem+json");
     }
+  }
+
+  @Test
+  void answer_thatFails_isA500() throws Exception {
+    broken = true;
+    assertThat(get("/metrics")).startsWith("HTTP/1.1 500").doesNotContain("a scrape that fails");
+    broken = false;
+    assertThat(get("/metrics")).startsWith("HTTP/1.1 200").contains("metrics");
   }
 
   @Test
