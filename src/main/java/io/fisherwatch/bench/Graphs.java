@@ -65,7 +65,8 @@ final class Graphs {
     long parameters = 0;
     String last = "x";
     for (int i = 0; i + 1 < widths.length; i++) {
-      double bound = Math.sqrt(3.0 / widths[i]);
+      double bound =
+          Math.sqrt(6.0 / widths[i]); // He et al. 2015: no layer shrinks what goes through
       Map<String, Object> linear = new LinkedHashMap<>();
       linear.put("weight", new ScriptArchive.Parameter(List.of(widths[i + 1], widths[i]), bound));
       linear.put("bias", new ScriptArchive.Parameter(List.of(widths[i + 1]), bound));
