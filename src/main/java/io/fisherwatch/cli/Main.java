@@ -1,6 +1,9 @@
 package io.fisherwatch.cli;
 
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -16,21 +19,11 @@ import picocli.CommandLine.Spec;
     description = "Watches the Fisher information of a network while it trains.",
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
-    versionProvider = Main.Version.class,
-    subcommands = {
-      DemoCommand.class,
-      AgentCommand.class,
-      MergeCommand.class,
-      BrokerCommand.class,
-      EstimateCommand.class,
-      ConfigCommand.class,
-      HealthCommand.class,
-      StateCommand.class,
-      StudyCommand.class,
-      BenchCommand.class,
-      ProbeGraphCommand.class
-    })
+    versionProvider = Main.Version.class)
 public final class Main implements Runnable {
+
+  /** By their names, in the order of the help. */
+  private static final Map<String, Class<?>> COMMANDS = commands();
 
   @Spec private CommandSpec spec;
 
@@ -54,9 +47,30 @@ public final class Main implements Runnable {
   static int run(String... args) {
     Main main = new Main();
     CommandLine line = new CommandLine(main);
+    // looking into a command's class takes time: only into that of the one that is called
+    Class<?> called = args.length == 0 ? null : COMMANDS.get(args[0]);
+    for (Class<?> command : called == null ? COMMANDS.values() : List.of(called)) {
+      line.addSubcommand(command);
+    }
     line.setParameterExceptionHandler(Main::wrongUsage);
     line.setExecutionExceptionHandler((error, command, parsed) -> main.failed(error, command));
     return line.execute(args);
+  }
+
+  private static Map<String, Class<?>> commands() {
+    Map<String, Class<?>> commands = new LinkedHashMap<>();
+    commands.put("demo", DemoCommand.class);
+    commands.put("agent", AgentCommand.class);
+    commands.put("merge", MergeCommand.class);
+    commands.put("broker", BrokerCommand.class);
+    commands.put("estimate", EstimateCommand.class);
+    commands.put("config", ConfigCommand.class);
+    commands.put("health", HealthCommand.class);
+    commands.put("state", StateCommand.class);
+    commands.put("study", StudyCommand.class);
+    commands.put("bench", BenchCommand.class);
+    commands.put("probe-graph", ProbeGraphCommand.class);
+    return commands;
   }
 
   @Override
