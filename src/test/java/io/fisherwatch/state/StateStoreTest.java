@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fisherwatch.safetensors.Digests;
-import io.fisherwatch.safetensors.SafetensorsReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -206,31 +205,33 @@ class StateStoreTest {
     Files.writeString(file, json + "\n" + digest + "\n");
   }
 
-  /** Its files have a SHA-256, under another name. */
+  /** Written by the program of 2026-11-27, whose files have a SHA-256. */
   @Test
   void version1_claim_isVerifiedAndGoneOnWith() throws Exception {
-    Claim claim = store.claim("t", 0);
-    write(claim, 1);
-    Snapshot written = claim.latest().orElseThrow();
-    Path list = files("snapshot-.*").get(0);
-    String json = Files.readString(list).lines().findFirst().orElseThrow();
-    json = json.replace("\"version\":2", "\"version\":1").replace("\"digest\":", "\"sha256\":");
-    for (StoredFile file : written.manifest().runs().get(0).files()) {
-      String content = SafetensorsReader.sha256(written.path(file));
-      json = json.replace("\"" + file.digest() + "\"", "\"" + content + "\"");
-    }
-    replace(list, json);
+    copy(Path.of("src/test/resources/state/version-1"));
+    StateStore old = new StateStore(folder, "version-1");
     Path state = files("run-.*").get(0);
     byte[] whole = Files.readAllBytes(state);
     byte[] damaged = whole.clone();
-    damaged[BYTES / 2] ^= 1;
+    damaged[whole.length / 2] ^= 1;
     Files.write(state, damaged);
-    assertThatThrownBy(() -> store.claim("t", 0)).isInstanceOf(StateException.class);
+    assertThatThrownBy(() -> old.claim("training-events", 0)).isInstanceOf(StateException.class);
     Files.write(state, whole);
-    assertThat(offset(store.claim("t", 0))).isEqualTo(1);
-    assertThat(files("snapshot-.*")).hasSizeGreaterThan(1);
-    Files.delete(list);
-    assertThat(offset(store.claim("t", 0))).as("from a list of version 2").isEqualTo(1);
+    assertThat(offset(old.claim("training-events", 0))).isEqualTo(17);
+    Files.delete(files("snapshot-.*").get(0));
+    Claim later = old.claim("training-events", 0);
+    assertThat(offset(later)).as("from a list of version 2").isEqualTo(17);
+    assertThat(later.latest().orElseThrow().manifest().version()).isEqualTo(Manifest.VERSION);
+  }
+
+  private void copy(Path from) throws IOException {
+    try (Stream<Path> all = Files.walk(from)) {
+      for (Path file : all.filter(Files::isRegularFile).toList()) {
+        Path to = folder.resolve(from.relativize(file).toString());
+        Files.createDirectories(to.getParent());
+        Files.copy(file, to);
+      }
+    }
   }
 
   @Test
