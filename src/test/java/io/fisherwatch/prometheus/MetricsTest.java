@@ -3,7 +3,6 @@ package io.fisherwatch.prometheus;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
-import com.sun.net.httpserver.HttpServer;
 import io.fisherwatch.bench.SampleRun;
 import io.fisherwatch.prometheus.MetricNames.Family;
 import io.fisherwatch.snapshot.Bound;
@@ -17,6 +16,8 @@ import io.fisherwatch.snapshot.Settings;
 import io.fisherwatch.snapshot.SnapshotBoard;
 import io.fisherwatch.snapshot.TraceFigure;
 import io.fisherwatch.snapshot.Uncertain;
+import io.fisherwatch.web.WebServer;
+import io.fisherwatch.web.WebSettings;
 import io.prometheus.metrics.expositionformats.ExpositionFormatWriter;
 import io.prometheus.metrics.expositionformats.OpenMetricsTextFormatWriter;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
@@ -29,8 +30,6 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -296,18 +295,17 @@ class MetricsTest {
 
   @Test
   void scrape_asksForAFormat_getsIt() throws Exception {
-    HttpServer server =
-        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-    try (AgentMetrics metrics = new AgentMetrics(board(3), 10_000)) {
-      server.createContext(
-          "/",
-          exchange -> {
-            try (exchange) {
-              metrics.handler().handle(exchange);
-            }
-          });
-      server.start();
-      int port = server.getAddress().getPort();
+    SnapshotBoard board = board(3);
+    try (AgentMetrics metrics = new AgentMetrics(board, 10_000);
+        WebServer server =
+            WebServer.start(
+                new WebSettings("127.0.0.1", 0),
+                board,
+                (run, out) -> false,
+                metrics.handler(),
+                Optional::empty,
+                metrics::activity)) {
+      int port = server.port();
       HttpResponse<byte[]> plain = get(port, "GET");
       assertThat(plain.headers().firstValue("Content-Type"))
           .hasValue("text/plain; version=0.0.4; charset=utf-8");
@@ -336,8 +334,6 @@ class MetricsTest {
       assertThat(head.headers().firstValueAsLong("Content-Length").orElse(0))
           .isGreaterThan(head.headers().map().size());
       assertThat(get(port, "GET").statusCode()).as("on the same connection").isEqualTo(200);
-    } finally {
-      server.stop(0);
     }
   }
 
