@@ -2,7 +2,6 @@ package io.fisherwatch.state;
 
 import io.fisherwatch.safetensors.SafetensorsReader;
 import java.io.BufferedOutputStream;
-import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
@@ -12,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.zip.CheckedOutputStream;
 
 /** Files that are whole or not there: written beside, fsynced, renamed. */
 final class DurableFiles {
@@ -19,27 +19,6 @@ final class DurableFiles {
   private static final int BUFFER = 1 << 20;
 
   private DurableFiles() {}
-
-  /** Sums up what goes through. */
-  private static final class Summed extends FilterOutputStream {
-    private final Checksum sum;
-
-    Summed(OutputStream out, Checksum sum) {
-      super(out);
-      this.sum = sum;
-    }
-
-    @Override
-    public void write(int b) throws IOException {
-      write(new byte[] {(byte) b});
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int length) throws IOException {
-      sum.update(bytes, offset, length);
-      out.write(bytes, offset, length);
-    }
-  }
 
   /**
    * Writes a file whose name ends with its checksum.
@@ -54,7 +33,7 @@ final class DurableFiles {
       try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE);
           OutputStream out =
               new BufferedOutputStream(
-                  new Summed(Channels.newOutputStream(channel), sum), BUFFER)) {
+                  new CheckedOutputStream(Channels.newOutputStream(channel), sum), BUFFER)) {
         body.writeTo(out);
         out.flush();
         channel.force(true);
