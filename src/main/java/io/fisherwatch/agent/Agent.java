@@ -49,14 +49,10 @@ public final class Agent implements AutoCloseable {
 
   private Agent(AgentConfig config) throws IOException, ModelException {
     scratch = ScratchFolder.create();
+    runtime = TorchRuntime.open(config.device(), config.threads());
     board = new SnapshotBoard(config.historyPoints());
     metrics = new AgentMetrics(board, config.maxSeries());
     FileRoots roots = new FileRoots(config.files().roots());
-    EventDecoder decoder =
-        config.sharding().enabled() ? CloudEventCodec::decodeSharded : CloudEventCodec::decode;
-    source = new KafkaEventSource(config.kafka(), patience(config.shutdownTimeout()), decoder);
-    group = new GroupWatch(config.kafka());
-    runtime = TorchRuntime.open(config.device(), config.threads());
     Workshop workshop =
         new Workshop(
             roots,
@@ -91,6 +87,10 @@ public final class Agent implements AutoCloseable {
                 clock)
             : spread.handler(partitions, board);
     sharding = spread;
+    EventDecoder decoder =
+        spread == null ? CloudEventCodec::decode : CloudEventCodec::decodeSharded;
+    source = new KafkaEventSource(config.kafka(), patience(config.shutdownTimeout()), decoder);
+    group = new GroupWatch(config.kafka());
     web =
         WebServer.start(
             config.web(),
@@ -100,11 +100,6 @@ public final class Agent implements AutoCloseable {
             readiness(),
             metrics::activity,
             new Ownership(config.kafka(), group, source::memberId, partitions, board));
-  }
-
-  /** Begins to load what takes long, for whoever starts an agent soon. */
-  public static void prepare() {
-    TorchRuntime.prepare();
   }
 
   /**

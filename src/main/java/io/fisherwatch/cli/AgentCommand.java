@@ -38,7 +38,6 @@ final class AgentCommand implements Callable<Integer> {
       throw new UsageException(e.getMessage());
     }
     Logging logging = Logging.apply(loaded.logging());
-    Agent.prepare();
     AtomicReference<@Nullable Agent> started = new AtomicReference<>();
     // closed last: the JVM waits until the agent has let go of everything
     try (Interruption interruption =

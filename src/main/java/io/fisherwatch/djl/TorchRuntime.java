@@ -42,23 +42,6 @@ public final class TorchRuntime implements ModelLoader {
   }
 
   /**
-   * Begins to load the engine's libraries on a thread of its own, for whoever opens a runtime soon
-   * and has other things to do until then. What goes wrong is for {@link #open} to say.
-   */
-  public static void prepare() {
-    Thread loading = new Thread(TorchRuntime::engine, "fisherwatch-engine");
-    loading.setDaemon(true);
-    loading.setUncaughtExceptionHandler(
-        (thread, e) -> LOG.debug("the engine does not load: {}", e.toString()));
-    loading.start();
-  }
-
-  private static Engine engine() {
-    System.setProperty("OPT_OUT_TRACKING", "true"); // DJL would report its use over the network
-    return Engine.getEngine("PyTorch");
-  }
-
-  /**
    * Starts the engine.
    *
    * @param device {@code auto} (the first GPU, or the CPU if there is none), {@code cpu}, {@code
@@ -70,7 +53,8 @@ public final class TorchRuntime implements ModelLoader {
    * @throws ModelException {@code bad-device} if there is no such device
    */
   public static TorchRuntime open(String device, int threads) throws ModelException {
-    Engine engine = engine();
+    System.setProperty("OPT_OUT_TRACKING", "true"); // DJL would report its use over the network
+    Engine engine = Engine.getEngine("PyTorch");
     if (ONE_BRANCH.compareAndSet(false, true)) {
       keepBranchesOnOneThread();
     }
