@@ -164,14 +164,14 @@ class Kernels(torch.nn.Module):
                         nonfinite[place // each, place % each] = torch.isfinite(values).logical_not().sum().cpu()
         return [products, reached, nonfinite]
 
-    def pull_to_taps(self, logits: torch.Tensor, cotangents: torch.Tensor, outputs: List[torch.Tensor],
-                     again: bool) -> List[Optional[torch.Tensor]]:
-        """The gradient at every tap, none where no path leads; the graph is kept if it is to be walked ``again``."""
+    def pull_to_taps(self, logits: torch.Tensor, cotangents: torch.Tensor,
+                     outputs: List[torch.Tensor]) -> List[Optional[torch.Tensor]]:
+        """The gradient at every tap, none where no path leads."""
         return torch.autograd.grad(
             [logits],
             outputs,
             torch.jit.annotate(Optional[List[Optional[torch.Tensor]]], [cotangents.to(logits.dtype)]),
-            retain_graph=again,
+            retain_graph=True,
             create_graph=False,
             allow_unused=True,
         )
@@ -193,7 +193,7 @@ class Kernels(torch.nn.Module):
         One backward pass to the taps makes them all. For rules without convolutions and embeddings. Where a product is
         not finite the last result is 1: who wants to know which has to make them one by one.
         """
-        deltas = self.pull_to_taps(logits, cotangents, outputs, False)
+        deltas = self.pull_to_taps(logits, cotangents, outputs)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
@@ -267,7 +267,7 @@ class Kernels(torch.nn.Module):
         and the rule's options. Returns squared norms (float64, example by parameter, -1 where no gradient path
         leads) and whether all is well: if a value could overflow, 0, and nothing has been added to ``sums``.
         """
-        deltas = self.pull_to_taps(logits, cotangents, outputs, True)
+        deltas = self.pull_to_taps(logits, cotangents, outputs)
         examples = logits.size(0)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
@@ -330,7 +330,7 @@ class Kernels(torch.nn.Module):
             elif len(ds) == 1 and not in_double and self.is_one_row(rule, ds[0], xs[0], parameters[p]):
                 if tap not in squared:
                     squared[tap] = ds[0].square()
-                    summed[tap] = squared[tap].sum(1, dtype=torch.float64)
+                    summed[tap] = self.row_norms(ds[0])
                 norms.append(self.row_squares(rule, squared[tap], summed[tap], xs[0], total))
             else:
                 norms.append(self.contract(rule, ds, xs, parameters[p], total, in_double))
@@ -387,10 +387,13 @@ class Kernels(torch.nn.Module):
             if total is not None:
                 total.add_(d2.sum(0))
             return sums
-        x2 = x.square()
         if total is not None:
-            total.addmm_(d2.t(), x2)
-        return sums * x2.sum(1, dtype=torch.float64)
+            total.addmm_(d2.t(), x.square())
+        return sums * self.row_norms(x)
+
+    def row_norms(self, x: torch.Tensor) -> torch.Tensor:
+        """Squared Euclidean norms of rows: in the rows' type up to their root, then in float64."""
+        return torch.linalg.vector_norm(x, 2.0, [1]).to(torch.float64).square()
 
     def contract(self, rule: List[int], ds: List[torch.Tensor], xs: List[torch.Tensor], parameter: torch.Tensor,
                  total: Optional[torch.Tensor], in_double: bool) -> torch.Tensor:

@@ -9,27 +9,40 @@ import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.Parameter;
 import java.util.Collections;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Copies of a pass's examples, one behind the other in one tapped pass. */
+/**
+ * Copies of a pass's examples, one behind the other in one tapped pass. A pass over them that is
+ * wanted again and again lives as long as the pass of which they are copies.
+ */
 final class Copies {
 
   private static final Logger LOG = LoggerFactory.getLogger(Copies.class);
 
   private final TorchBatch batch;
+  private final PtNDManager manager;
   private final NDList slices;
   private final Logits logits;
+
+  /** How many are worth it, and the pass over the last number of them that was asked for. */
+  private int most;
+
+  private int count;
+  private @Nullable TappedOutputs kept;
 
   /** Whether a pass over copies has failed. */
   private boolean refused;
 
   /**
+   * @param manager of the pass
    * @param slices the pass's inputs
    * @param logits the pass's
    */
-  Copies(TorchBatch batch, NDList slices, Logits logits) {
+  Copies(TorchBatch batch, PtNDManager manager, NDList slices, Logits logits) {
     this.batch = batch;
+    this.manager = manager;
     this.slices = slices;
     this.logits = logits;
   }
@@ -39,9 +52,28 @@ final class Copies {
     return most(taps.rows(), taps.bytes());
   }
 
-  /** At most so many, whatever the taps are. */
-  int most(long rows) {
-    return most(rows, 0);
+  /**
+   * The tapped pass of so many copies, the same one as long as the number is the same; empty if one
+   * by one is cheaper, or if the graph or the device does not take as many.
+   */
+  Optional<TappedOutputs> keep(int copies) throws ModelException {
+    if (copies > most(logits.rows(), 0) || copies > mostKept()) {
+      return Optional.empty();
+    }
+    if (count != copies) {
+      kept = forward(copies, manager).orElse(null);
+      count = copies;
+    }
+    return Optional.ofNullable(kept);
+  }
+
+  private int mostKept() throws ModelException {
+    if (most == 0) {
+      try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+        most = forward(1, scope).map(this::most).orElse(1); // tells what a copy takes
+      }
+    }
+    return most;
   }
 
   /**

@@ -72,10 +72,12 @@ final class TappedOutputs {
    * @param groups of examples that follow one another: how many, 1 if their squares are added, and
    *     of how many pulls
    * @param sums of the groups that add, one array for each parameter
+   * @param sizes of the features, or of those of which these are copies
    * @return squared norms, example by parameter, −1 where no gradient path leads; empty, with
    *     nothing added, if something could overflow
    */
-  Optional<double[]> squares(NDArray cotangents, long[][] groups, NDList sums, PtNDManager scope)
+  Optional<double[]> squares(
+      NDArray cotangents, long[][] groups, NDList sums, NDArray sizes, PtNDManager scope)
       throws ModelException {
     try {
       NDList results =
@@ -89,7 +91,7 @@ final class TappedOutputs {
                   groups,
                   model.taps().rules(),
                   model.taps().members(),
-                  sizes(),
+                  sizes,
                   outputs,
                   features,
                   model.table().owners(),
@@ -104,7 +106,7 @@ final class TappedOutputs {
 
   /**
    * Gradients of the copies of a batch, compared with one another: inner products of all pairs by
-   * parameter, whether a path leads to each, and 1 if anything is not finite. Once only.
+   * parameter, whether a path leads to each, and 1 if anything is not finite.
    */
   NDList products(NDArray cotangents, int copies, PtNDManager scope) throws ModelException {
     try {
@@ -126,7 +128,8 @@ final class TappedOutputs {
     }
   }
 
-  private NDArray sizes() {
+  /** By tap, the largest Euclidean norm among the examples' features. */
+  NDArray sizes() {
     NDArray known = sizes;
     if (known == null) {
       known = model.kernels().call(manager, "sizes", features).get(0);

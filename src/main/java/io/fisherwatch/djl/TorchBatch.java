@@ -117,7 +117,7 @@ final class TorchBatch implements BoundBatch {
               + " computes them under no_grad");
     }
     Logits host = check(HostTensors.toHost(logits, model.kernels(), scope), rows);
-    return new TorchForwardPass(model, scope, logits, host, new Copies(this, slices, host));
+    return new TorchForwardPass(model, scope, logits, host, new Copies(this, scope, slices, host));
   }
 
   /** The engine says "requires grad" of leaves only; what was computed has a gradient function. */

@@ -111,7 +111,7 @@ final class TorchExamplePass implements ExamplePass {
       NDArray cotangents = pass.onCopies(pulls.stream().map(Pull::cotangents).toList(), scope);
       return copies
           .get()
-          .squares(cotangents, groups.toArray(long[][]::new), sums, scope)
+          .squares(cotangents, groups.toArray(long[][]::new), sums, taps.sizes(), scope)
           .map(norms -> split(gradients(norms), examples));
     }
   }
@@ -130,7 +130,8 @@ final class TorchExamplePass implements ExamplePass {
     long[][] all = {{logits().examples(), squares == null ? 0 : 1, 1}};
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       NDList sums = TorchForwardPass.sums(squares, scope);
-      return taps.squares(pass.onDevice(cotangents, scope), all, sums, scope).map(this::gradients);
+      return taps.squares(pass.onDevice(cotangents, scope), all, sums, taps.sizes(), scope)
+          .map(this::gradients);
     }
   }
 

@@ -129,15 +129,10 @@ final class TorchForwardPass implements ForwardPass {
   /** By one pass over copies of the examples, if that is cheaper and nothing overflows. */
   private Optional<NDList> productsOfCopies(List<Cotangents> all, PtNDManager scope)
       throws ModelException {
-    Taps taps = model.taps();
-    if (all.size() == 1 || !taps.multiplies() || copies.most(logits.rows()) < all.size()) {
+    if (all.size() == 1 || !model.taps().multiplies()) {
       return Optional.empty();
     }
-    Optional<TappedOutputs> one = copies.forward(1, scope); // tells what a copy takes
-    if (one.isEmpty() || copies.most(one.get()) < all.size()) {
-      return Optional.empty();
-    }
-    Optional<TappedOutputs> tapped = copies.forward(all.size(), scope);
+    Optional<TappedOutputs> tapped = copies.keep(all.size());
     if (tapped.isEmpty()) {
       return Optional.empty();
     }

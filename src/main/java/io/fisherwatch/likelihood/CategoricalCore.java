@@ -101,22 +101,24 @@ final class CategoricalCore implements Core {
 
   @Override
   public void fisher(Probe probe, double[] u) {
+    double[] roots = softmax.roots();
     Sum projection = new Sum();
     for (int i = 0; i < u.length; i++) {
-      u[i] = softmax.root(i) * probe.next();
+      u[i] = roots[i] * probe.next();
       projection.add(u[i]);
     }
-    double along = projection.value();
+    double along = projection.value() / (1 + softmax.tail);
     for (int i = 0; i < u.length; i++) {
-      u[i] -= softmax.probability(i) * along;
+      u[i] -= softmax.odds[i] * along;
     }
     balance(u);
   }
 
   @Override
   public void upper(Probe probe, double[] u) {
+    double[] roots = softmax.roots();
     for (int i = 0; i < u.length; i++) {
-      u[i] = softmax.root(i) * probe.next();
+      u[i] = roots[i] * probe.next();
     }
   }
 
@@ -221,11 +223,10 @@ final class CategoricalCore implements Core {
   }
 
   private void balance(double[] u) {
+    u[softmax.top] = 0;
     Sum others = new Sum();
-    for (int i = 0; i < u.length; i++) {
-      if (i != softmax.top) {
-        others.add(u[i]);
-      }
+    for (double value : u) {
+      others.add(value);
     }
     u[softmax.top] = -others.value();
   }

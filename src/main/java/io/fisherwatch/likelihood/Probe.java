@@ -18,18 +18,27 @@ public final class Probe {
   private long state;
   private double spare = Double.NaN;
 
-  private Probe(Distribution distribution, long state) {
+  Probe(Distribution distribution, long state) {
     this.distribution = distribution;
     this.state = state;
   }
 
   /** The probe of a key. */
   public static Probe of(Distribution distribution, long... key) {
-    long state = mix(GOLDEN_GAMMA ^ key.length);
-    for (long word : key) {
-      state = mix(state + GOLDEN_GAMMA + mix(word + GOLDEN_GAMMA));
+    return new Probe(distribution, start(key.length, key));
+  }
+
+  /** The state of a key of so many words once the first of them are absorbed. */
+  static long start(int length, long... first) {
+    long state = mix(GOLDEN_GAMMA ^ length);
+    for (long word : first) {
+      state = absorb(state, word);
     }
-    return new Probe(distribution, state);
+    return state;
+  }
+
+  static long absorb(long state, long word) {
+    return mix(state + GOLDEN_GAMMA + mix(word + GOLDEN_GAMMA));
   }
 
   /** The next number of the distribution. */

@@ -101,6 +101,11 @@ final class Softmax {
 
   /** √pᵢ, which does not underflow where pᵢ does. */
   double root(int i) {
+    return roots()[i];
+  }
+
+  /** All √pᵢ, not to be written to. */
+  double[] roots() {
     double[] made = roots;
     if (made.length == 0) {
       made = new double[classes];
@@ -109,7 +114,7 @@ final class Softmax {
       }
       roots = made;
     }
-    return made[i];
+    return made;
   }
 
   /** The largest probability a. */

@@ -1,11 +1,11 @@
 package io.fisherwatch.monitor;
 
 import io.fisherwatch.likelihood.Probe;
+import io.fisherwatch.likelihood.Probes;
 import io.fisherwatch.runtime.Cotangents;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /** Makes the cotangents of terms, from keys that hang on a row's place alone. For one thread. */
@@ -13,7 +13,7 @@ final class Drawing {
 
   private final Round round;
   private final double[] u;
-  private final long[] probeKey;
+  private final Probes probes;
   private final List<Cotangents> cotangents = new ArrayList<>();
 
   /**
@@ -22,8 +22,10 @@ final class Drawing {
   Drawing(Round round, long[] key) {
     this.round = round;
     this.u = new double[round.classes()];
-    this.probeKey = Arrays.copyOf(new long[] {round.settings().seed()}, key.length + 4);
-    System.arraycopy(key, 0, probeKey, 1, key.length);
+    long[] first = new long[key.length + 1];
+    first[0] = round.settings().seed();
+    System.arraycopy(key, 0, first, 1, key.length);
+    this.probes = new Probes(round.settings().distribution(), first);
   }
 
   /** Cotangents of as many rows, all zero: the same ones each time. */
@@ -58,7 +60,7 @@ final class Drawing {
       term.part().fill(rows.core(i), rows.label(i), probe, u);
       double sign = term.rankOne() ? probe.next() : 1;
       multiply(sign * scale);
-      any |= set(rows.row(i), into);
+      any |= into.set(rows.row(i), u);
     }
     return any;
   }
@@ -66,24 +68,11 @@ final class Drawing {
   /** Sets the cotangent of a term without randomness in one row; whether it is not zero. */
   boolean fixed(Term term, Rows rows, int i, Cotangents into) throws ModelException {
     term.part().fill(rows.core(i), rows.label(i), probe(rows.place(i), term.id(), 0), u);
-    return set(rows.row(i), into);
+    return into.set(rows.row(i), u);
   }
 
   Probe probe(long place, long term, int draw) {
-    probeKey[probeKey.length - 3] = place;
-    probeKey[probeKey.length - 2] = term;
-    probeKey[probeKey.length - 1] = draw;
-    return Probe.of(round.settings().distribution(), probeKey);
-  }
-
-  private boolean set(int row, Cotangents into) {
-    into.set(row, u);
-    for (double value : u) {
-      if (value != 0) {
-        return true;
-      }
-    }
-    return false;
+    return probes.of(place, term, draw);
   }
 
   private void multiply(double factor) {

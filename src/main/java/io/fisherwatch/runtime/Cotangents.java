@@ -2,6 +2,8 @@ package io.fisherwatch.runtime;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
 
 /**
  * One cotangent for every row of some logits, in the precision of these; zero until set. A direct
@@ -13,6 +15,8 @@ public final class Cotangents {
   private final int classes;
   private final boolean wide;
   private final ByteBuffer values;
+  private final FloatBuffer floats;
+  private final DoubleBuffer doubles;
   private boolean zero = true;
 
   /** All zero, as many as the logits. */
@@ -24,20 +28,29 @@ public final class Cotangents {
     this.values =
         ByteBuffer.allocateDirect(Math.multiplyExact(count, wide ? 8 : 4))
             .order(ByteOrder.nativeOrder());
+    this.floats = values.asFloatBuffer();
+    this.doubles = values.asDoubleBuffer();
   }
 
-  /** Sets the cotangent of one row. */
-  public void set(int row, double[] cotangent) {
+  /**
+   * Sets the cotangent of one row.
+   *
+   * @return whether any of it is not zero
+   */
+  public boolean set(int row, double[] cotangent) {
     int start = row * classes;
+    boolean any = false;
     for (int i = 0; i < classes; i++) {
       double u = cotangent[i];
       if (wide) {
-        values.putDouble(8 * (start + i), u);
+        doubles.put(start + i, u);
       } else {
-        values.putFloat(4 * (start + i), (float) u);
+        floats.put(start + i, (float) u);
       }
-      zero &= u == 0;
+      any |= u != 0;
     }
+    zero &= !any;
+    return any;
   }
 
   /** A copy of one row's cotangent. */
@@ -45,15 +58,15 @@ public final class Cotangents {
     double[] cotangent = new double[classes];
     for (int i = 0; i < classes; i++) {
       int place = row * classes + i;
-      cotangent[i] = wide ? values.getDouble(8 * place) : values.getFloat(4 * place);
+      cotangent[i] = wide ? doubles.get(place) : floats.get(place);
     }
     return cotangent;
   }
 
   /** Sets all to zero. */
   public void clear() {
-    for (int i = 0; i < values.capacity(); i += 4) {
-      values.putInt(i, 0);
+    for (int i = 0; !zero && i < floats.capacity(); i++) {
+      floats.put(i, 0);
     }
     zero = true;
   }
