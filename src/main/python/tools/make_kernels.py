@@ -130,19 +130,20 @@ class Kernels(torch.nn.Module):
         return results
 
     @torch.jit.export
-    def products_together(self, logits: torch.Tensor, cotangents: torch.Tensor, aliases: torch.Tensor,
-                          parameters: List[torch.Tensor]) -> List[torch.Tensor]:
+    def products_together(self, logits: torch.Tensor, cotangents: torch.Tensor, compared: torch.Tensor,
+                          aliases: torch.Tensor, parameters: List[torch.Tensor]) -> List[torch.Tensor]:
         """Several vector-Jacobian products, ``cotangents[k]`` each, compared with one another: ``pull`` and no more.
 
-        Returns the inner products of all pairs in float64, parameter by parameter, whether a gradient path leads to
-        each, and the number of non-finite values by product and parameter. All gradients are held at once.
+        Returns the inner products of all pairs in float64, parameter by parameter, or only each one's with itself,
+        whether a gradient path leads to each, and the number of non-finite values by product and parameter. All
+        gradients are held at once.
         """
         count = cotangents.size(0)
         grads = torch.jit.annotate(List[Optional[torch.Tensor]], [])
         for k in range(count):
             grads.extend(self.pull(logits, cotangents[k], aliases, parameters))
         each = len(parameters)
-        products = torch.zeros([each, count, count], dtype=torch.float64, device=logits.device)
+        products = torch.jit.annotate(List[torch.Tensor], [])
         reached = torch.zeros([each], dtype=torch.int64)
         nonfinite = torch.zeros([count, each], dtype=torch.int64)
         with torch.no_grad():
@@ -154,15 +155,26 @@ class Kernels(torch.nn.Module):
                         rows.append((g.to_dense() if g.is_sparse else g).reshape(-1))
                 if len(rows) == count:
                     reached[i] = 1
-                    stacked = torch.stack(rows).to(torch.float64)
-                    torch.mm(stacked, stacked.t(), out=products[i])
-            products = products.cpu()
-            if not bool(torch.isfinite(products).all()):
+                    products.append(self.products_of_rows(torch.stack(rows), bool(compared)))
+                else:
+                    products.append(self.no_products(count, bool(compared), logits))
+            found = torch.stack(products).cpu()
+            if not bool(torch.isfinite(found).all()):
                 for place, g in enumerate(grads):
                     if g is not None:
                         values = g.values() if g.is_sparse else g
                         nonfinite[place // each, place % each] = torch.isfinite(values).logical_not().sum().cpu()
-        return [products, reached, nonfinite]
+        return [found, reached, nonfinite]
+
+    def products_of_rows(self, rows: torch.Tensor, compared: bool) -> torch.Tensor:
+        """The inner products in float64 of all pairs of rows, or of each with itself."""
+        wide = rows.to(torch.float64)
+        if compared:
+            return torch.mm(wide, wide.t())
+        return torch.linalg.vector_norm(wide, 2.0, [1]).square().unsqueeze(1)
+
+    def no_products(self, count: int, compared: bool, device: torch.Tensor) -> torch.Tensor:
+        return torch.zeros([count, count if compared else 1], dtype=torch.float64, device=device.device)
 
     def pull_to_taps(self, logits: torch.Tensor, cotangents: torch.Tensor,
                      outputs: List[torch.Tensor]) -> List[Optional[torch.Tensor]]:
@@ -182,6 +194,7 @@ class Kernels(torch.nn.Module):
         logits: torch.Tensor,
         cotangents: torch.Tensor,
         copies: torch.Tensor,
+        compared: torch.Tensor,
         rules: torch.Tensor,
         members: torch.Tensor,
         outputs: List[torch.Tensor],
@@ -198,7 +211,7 @@ class Kernels(torch.nn.Module):
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
             count = int(copies)
-            products = torch.zeros([len(plan), count, count], dtype=torch.float64, device=logits.device)
+            products = torch.jit.annotate(List[torch.Tensor], [])
             reached = torch.zeros([len(plan)], dtype=torch.int64)
             for p, rule in enumerate(plan):
                 g: Optional[torch.Tensor] = None
@@ -208,13 +221,14 @@ class Kernels(torch.nn.Module):
                         part = self.gradients_of_copies(rule, self.wide(d, False), self.wide(features[places[place]], False),
                                                         parameters[p], count)
                         g = part if g is None else g + part
-                if g is not None:
+                if g is None:
+                    products.append(self.no_products(count, bool(compared), logits))
+                else:
                     reached[p] = 1
-                    gradients = g.to(torch.float64)
-                    torch.mm(gradients, gradients.t(), out=products[p])
-            products = products.cpu()
-            failed = torch.isfinite(products).all().logical_not().to(torch.int64)
-            return [products, reached, failed.reshape(1)]
+                    products.append(self.products_of_rows(g, bool(compared)))
+            found = torch.stack(products).cpu()
+            failed = torch.isfinite(found).all().logical_not().to(torch.int64)
+            return [found, reached, failed.reshape(1)]
 
     def gradients_of_copies(self, rule: List[int], d: torch.Tensor, x: torch.Tensor, parameter: torch.Tensor,
                             count: int) -> torch.Tensor:

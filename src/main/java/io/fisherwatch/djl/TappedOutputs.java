@@ -105,10 +105,12 @@ final class TappedOutputs {
   }
 
   /**
-   * Gradients of the copies of a batch, compared with one another: inner products of all pairs by
-   * parameter, whether a path leads to each, and 1 if anything is not finite.
+   * Gradients of the copies of a batch: inner products of all pairs by parameter, or if they are
+   * not compared of each with itself, whether a path leads to each, and 1 if anything is not
+   * finite.
    */
-  NDList products(NDArray cotangents, int copies, PtNDManager scope) throws ModelException {
+  NDList products(NDArray cotangents, int copies, boolean compared, PtNDManager scope)
+      throws ModelException {
     try {
       return model
           .kernels()
@@ -118,6 +120,7 @@ final class TappedOutputs {
               logits,
               cotangents,
               (long) copies,
+              new boolean[] {compared},
               model.taps().rules(),
               model.taps().members(),
               outputs,

@@ -55,8 +55,9 @@ final class TorchExamplePass implements ExamplePass {
   }
 
   @Override
-  public List<Gradient> pullBackTogether(List<Cotangents> all) throws ModelException {
-    return pass.pullBackTogether(all);
+  public List<Gradient> pullBackTogether(List<Cotangents> all, boolean compared)
+      throws ModelException {
+    return pass.pullBackTogether(all, compared);
   }
 
   @Override

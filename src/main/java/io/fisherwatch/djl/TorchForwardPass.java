@@ -87,34 +87,35 @@ final class TorchForwardPass implements ForwardPass {
   }
 
   @Override
-  public List<Gradient> pullBackTogether(List<Cotangents> all) throws ModelException {
+  public List<Gradient> pullBackTogether(List<Cotangents> all, boolean compared)
+      throws ModelException {
     ParameterTable table = model.table();
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      Optional<NDList> copied = productsOfCopies(all, scope);
-      NDList results = copied.isPresent() ? copied.get() : productsOneByOne(all, scope);
+      Optional<NDList> copied = productsOfCopies(all, compared, scope);
+      NDList results = copied.isPresent() ? copied.get() : productsOneByOne(all, compared, scope);
       double[] products = results.get(0).toDoubleArray();
       long[] reached = results.get(1).toLongArray();
       long[] nonFinite = results.get(2).toLongArray();
+      int width = compared ? all.size() : 1;
       List<Gradient> gradients = new ArrayList<>();
       for (int k = 0; k < all.size(); k++) {
-        double[][] rows = new double[k + 1][];
-        for (int back = 0; back <= k; back++) {
-          rows[back] = column(products, all.size(), k, k - back, reached.length);
-        }
-        double[] norms = rows[0].clone();
+        double[] norms = new double[reached.length];
+        double[][] before = new double[compared ? k : 0][];
         for (int slot = 0; slot < norms.length; slot++) {
-          norms[slot] = reached[slot] == 1 ? norms[slot] : -1;
+          int row = (slot * all.size() + k) * width;
+          norms[slot] = reached[slot] == 1 ? products[row + (compared ? k : 0)] : -1;
+        }
+        for (int back = 1; back <= before.length; back++) {
+          before[back - 1] = table.byParameter(column(products, width, k, k - back, norms.length));
         }
         long[] counts = Arrays.copyOfRange(nonFinite, k * reached.length, (k + 1) * reached.length);
-        double[][] before = new double[k][];
-        Arrays.setAll(before, back -> table.byParameter(rows[back + 1]));
         gradients.add(gradient(table, norms, counts, before));
       }
       return gradients;
     }
   }
 
-  private NDList productsOneByOne(List<Cotangents> all, PtNDManager scope) {
+  private NDList productsOneByOne(List<Cotangents> all, boolean compared, PtNDManager scope) {
     return model
         .kernels()
         .call(
@@ -122,13 +123,14 @@ final class TorchForwardPass implements ForwardPass {
             "products_together",
             output,
             onDevice(all, new Shape(all.size()).addAll(output.getShape()), scope),
+            new boolean[] {compared},
             model.table().shares(),
             model.table().differentiated());
   }
 
   /** By one pass over copies of the examples, if that is cheaper and nothing overflows. */
-  private Optional<NDList> productsOfCopies(List<Cotangents> all, PtNDManager scope)
-      throws ModelException {
+  private Optional<NDList> productsOfCopies(
+      List<Cotangents> all, boolean compared, PtNDManager scope) throws ModelException {
     if (all.size() == 1 || !model.taps().multiplies()) {
       return Optional.empty();
     }
@@ -136,7 +138,7 @@ final class TorchForwardPass implements ForwardPass {
     if (tapped.isEmpty()) {
       return Optional.empty();
     }
-    NDList results = tapped.get().products(onCopies(all, scope), all.size(), scope);
+    NDList results = tapped.get().products(onCopies(all, scope), all.size(), compared, scope);
     if (results.get(2).getLong() != 0) {
       return Optional.empty();
     }

@@ -19,7 +19,7 @@ public final class FloatHistogram {
   private final long[] counts;
   private long total;
 
-  /** How many numbers lie in lower bins, by bin; empty until it is asked for. */
+  /** How many numbers lie in a bin or a lower one, by bin; empty until it is asked for. */
   private long[] cumulated = {};
 
   private FloatHistogram(long[] counts) {
@@ -38,13 +38,13 @@ public final class FloatHistogram {
    * Wraps counts.
    *
    * @param counts by bin: bin 0 exact zeros only, the last all that are no finite non-negative
-   *     number
+   *     number; they are the histogram's from now on
    */
   public static FloatHistogram of(long[] counts) {
     if (counts.length != BINS + 1) {
       throw new IllegalArgumentException(counts.length + " bins, not " + (BINS + 1));
     }
-    return new FloatHistogram(counts.clone());
+    return new FloatHistogram(counts);
   }
 
   /** Counts a number. */
@@ -82,15 +82,18 @@ public final class FloatHistogram {
       return Double.NaN;
     }
     double rank = q * (total - 1);
-    long below = 0;
-    for (int bin = 0; bin < BINS; bin++) {
-      if (counts[bin] > 0 && rank < below + counts[bin]) {
-        double inside = bin == 0 ? 0 : (rank - below + 0.5) / counts[bin];
-        return lower(bin) + inside * (lower(bin + 1) - lower(bin));
+    int bin = 0;
+    int end = BINS - 1;
+    while (bin < end) {
+      int middle = (bin + end) >>> 1;
+      if (cumulated()[middle] > rank) {
+        end = middle;
+      } else {
+        bin = middle + 1;
       }
-      below += counts[bin];
     }
-    return lower(BINS - 1);
+    double inside = bin == 0 ? 0 : (rank - inLowerBins(bin) + 0.5) / counts[bin];
+    return lower(bin) + inside * (lower(bin + 1) - lower(bin));
   }
 
   /** The share of numbers below a threshold; a bin that it cuts counts in proportion. */
@@ -113,16 +116,10 @@ public final class FloatHistogram {
 
   /**
    * The share of numbers of which their noise leaves open whether the true value is below a
-   * threshold: those with the threshold inside their 95 % interval d·K/χ², with χ²_K/K the noise of
-   * an entry that K independent probes and many signs make. An entry that few signs dominate has
-   * less, so this share is rather too large.
-   *
-   * @param probes K
+   * threshold: those with the threshold inside their 95 % interval.
    */
-  public double undetermined(double threshold, double probes) {
-    double surelyBelow = threshold * ChiSquare.quantile(probes, 0.025) / probes;
-    double notAbove = threshold * ChiSquare.quantile(probes, 0.975) / probes;
-    return shareBelow(notAbove) - shareBelow(surelyBelow);
+  public double undetermined(double threshold, ProbeNoise noise) {
+    return shareBelow(threshold * noise.most()) - shareBelow(threshold * noise.least());
   }
 
   /**
@@ -153,13 +150,21 @@ public final class FloatHistogram {
   }
 
   private long inLowerBins(int bin) {
-    if (cumulated.length == 0) {
-      cumulated = new long[BINS];
-      for (int i = 1; i < BINS; i++) {
-        cumulated[i] = cumulated[i - 1] + counts[i - 1];
+    return bin == 0 ? 0 : cumulated()[bin - 1];
+  }
+
+  private long[] cumulated() {
+    long[] made = cumulated;
+    if (made.length == 0) {
+      made = new long[BINS];
+      long below = 0;
+      for (int bin = 0; bin < BINS; bin++) {
+        below += counts[bin];
+        made[bin] = below;
       }
+      cumulated = made;
     }
-    return cumulated[bin];
+    return made;
   }
 
   /** The bin of a positive number, or of the largest that is not above it. */

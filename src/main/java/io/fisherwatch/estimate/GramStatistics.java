@@ -122,14 +122,10 @@ public final class GramStatistics {
         scaled[a][b] = gram[skip(a, left)][skip(b, left)] / probes;
       }
     }
-    double[] eigenvalues = SymmetricEigenvalues.of(scaled);
-    double top = eigenvalues[0];
-    double bias = 0;
-    for (int j = 1; j < probes; j++) {
-      bias += eigenvalues[j] / (top - eigenvalues[j]);
-    }
+    LargestEigenvalue top = LargestEigenvalue.of(scaled);
     double square = pairs(left, (a, b) -> gram[a][b] * gram[a][b]);
-    double corrected = Double.isFinite(bias) ? top * (1 - bias / probes) : 0;
+    double corrected =
+        Double.isFinite(top.crowding()) ? top.value() * (1 - top.crowding() / probes) : 0;
     return Math.max(square / trace(left), Math.min(corrected, Math.sqrt(square)));
   }
 

@@ -1,6 +1,7 @@
 package io.fisherwatch.monitor;
 
 import io.fisherwatch.estimate.FloatHistogram;
+import io.fisherwatch.estimate.ProbeNoise;
 import io.fisherwatch.runtime.DiagonalArray;
 import io.fisherwatch.snapshot.DiagonalFigure;
 import java.util.ArrayList;
@@ -26,10 +27,12 @@ final class DiagonalSummary {
 
   /** Entries that are each the mean of so many independent probes of many signs; or exact. */
   static Doubt noiseOf(double probes) {
+    if (Double.isInfinite(probes)) {
+      return (parameters, histogram, threshold) -> 0;
+    }
+    ProbeNoise noise = ProbeNoise.of(probes);
     return (parameters, histogram, threshold) ->
-        Double.isInfinite(probes)
-            ? 0
-            : histogram.undetermined(threshold, probes) * histogram.total();
+        histogram.undetermined(threshold, noise) * histogram.total();
   }
 
   /**

@@ -101,7 +101,8 @@ final class MicroBatchLane {
       boolean unused = drawing.random(term, rows, draw, scale, all.get(draw));
     }
     double[][] squares = new double[count][];
-    List<Gradient> gradients = pass.pullBackTogether(all);
+    boolean compared = term.addsTo().contains(Quantity.FISHER);
+    List<Gradient> gradients = pass.pullBackTogether(all, compared);
     for (int draw = 0; draw < count; draw++) {
       squares[draw] = tally.enterProbe(term, draw, gradients.get(draw), 1 / (scale * scale));
     }

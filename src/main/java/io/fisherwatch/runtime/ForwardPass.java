@@ -38,14 +38,14 @@ public interface ForwardPass extends AutoCloseable {
       throws ModelException;
 
   /**
-   * Pulls several cotangents back, each by itself, and compares all gradients with one another.
-   * They are held at the same time.
+   * Pulls several cotangents back, each by itself. All gradients are held at the same time.
    *
    * @param all each of as many rows and classes as the logits
-   * @return a gradient for each, with its inner products with all those before it
+   * @param compared whether the gradients are compared with one another
+   * @return a gradient for each, if compared with its inner products with all those before it
    * @throws ModelException {@code no-gradient}
    */
-  List<Gradient> pullBackTogether(List<Cotangents> all) throws ModelException;
+  List<Gradient> pullBackTogether(List<Cotangents> all, boolean compared) throws ModelException;
 
   /** Lets the activations go; once is as good as often. The logits stay. */
   @Override

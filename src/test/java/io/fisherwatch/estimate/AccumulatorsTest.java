@@ -166,7 +166,8 @@ class AccumulatorsTest {
     assertThat(histogram.shareBelow(1e-3)).isCloseTo(0.1, within(0.002));
     double sum = histogram.density().values().stream().mapToDouble(Double::doubleValue).sum();
     assertThat(sum).isCloseTo(1, within(1e-12));
-    assertThat(histogram.undetermined(1e-3, 1)).isGreaterThan(histogram.undetermined(1e-3, 64));
+    assertThat(histogram.undetermined(1e-3, ProbeNoise.of(1)))
+        .isGreaterThan(histogram.undetermined(1e-3, ProbeNoise.of(64)));
   }
 
   @Test
@@ -176,8 +177,10 @@ class AccumulatorsTest {
     FloatHistogram histogram = FloatHistogram.of(counts);
     assertThat(histogram.shareBelow(2)).isEqualTo(1);
     assertThat(histogram.shareBelow(0.5)).isZero();
-    counts[Float.floatToRawIntBits(4f) >>> 16] = 6;
-    histogram.merge(FloatHistogram.of(counts));
+    long[] more = new long[FloatHistogram.BINS + 1];
+    more[Float.floatToRawIntBits(1f) >>> 16] = 3;
+    more[Float.floatToRawIntBits(4f) >>> 16] = 6;
+    histogram.merge(FloatHistogram.of(more));
     assertThat(histogram.shareBelow(2)).isEqualTo(0.5);
     assertThat(histogram.shareBelow(1e30)).isEqualTo(1);
     assertThat(histogram.shareBelow(1)).isZero();

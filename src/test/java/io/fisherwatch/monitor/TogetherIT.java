@@ -59,7 +59,7 @@ class TogetherIT {
         ForwardPass pass = bound.forward(0, bound.examples())) {
       assertThat(tapped && !bound.squaresEach()).isFalse();
       List<Cotangents> all = cotangents(pass.logits());
-      List<Gradient> together = pass.pullBackTogether(all);
+      List<Gradient> together = pass.pullBackTogether(all, true);
       assertThat(together).hasSize(PROBES);
       double largest = 0;
       List<Gradient> alone = new ArrayList<>();

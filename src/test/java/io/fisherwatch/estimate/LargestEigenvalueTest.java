@@ -1,7 +1,6 @@
 package io.fisherwatch.estimate;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
@@ -10,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class SymmetricEigenvaluesTest {
+class LargestEigenvalueTest {
 
   /** QΛQᵀ with Q a product of reflections. */
   private static double[][] matrix(double[] eigenvalues, long seed) {
@@ -55,38 +54,62 @@ class SymmetricEigenvaluesTest {
     return result;
   }
 
+  private static double crowding(double[] descending) {
+    return Arrays.stream(descending, 1, descending.length).map(x -> x / (descending[0] - x)).sum();
+  }
+
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 3, 5, 15, 16, 60})
-  void of_aRotatedDiagonal_isThatDiagonal(int n) {
+  @ValueSource(ints = {1, 2, 3, 5, 15, 16, 60, 400})
+  void of_aRotatedDiagonal_isItsLargestEntryAndHowNearTheOthersAre(int n) {
     double[] expected = new SplittableRandom(n).doubles(n, -3, 9).toArray();
-    double[] found = SymmetricEigenvalues.of(matrix(expected, 7L * n));
     double[] sorted = Arrays.stream(expected).map(x -> -x).sorted().map(x -> -x).toArray();
-    assertThat(found).containsExactly(sorted, within(1e-12));
+    LargestEigenvalue found = LargestEigenvalue.of(matrix(expected, 7L * n));
+    assertThat(found.value()).isCloseTo(sorted[0], within(1e-12));
+    double crowding = crowding(sorted);
+    assertThat(found.crowding()).isCloseTo(crowding, within(1e-9 * (1 + Math.abs(crowding))));
   }
 
   @Test
-  void of_repeatedAndZeroEigenvalues_areAllFound() {
-    double[] found = SymmetricEigenvalues.of(matrix(new double[] {2, 0, 2, 0, 0, 5, 2, -1}, 3));
-    assertThat(found).containsExactly(new double[] {5, 2, 2, 2, 0, 0, 0, -1}, within(1e-13));
+  void of_aDiagonal_whoseMinorsAreZeroThere_isItsLargestEntry() {
+    double[][] diagonal = {{5, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, -2, 0}, {0, 0, 0, 3}};
+    LargestEigenvalue found = LargestEigenvalue.of(diagonal);
+    assertThat(found.value()).isEqualTo(5);
+    double crowding = crowding(new double[] {5, 3, 1, -2});
+    assertThat(found.crowding()).isCloseTo(crowding, within(1e-12));
+  }
+
+  @Test
+  void of_aDominantEigenvalue_keepsTheDigitsOfBoth() {
+    double[] values = {1, 1e-9, 2e-10, 0, 0, 0, 0, 0};
+    LargestEigenvalue found = LargestEigenvalue.of(matrix(values, 3));
+    assertThat(found.value()).isCloseTo(1, within(1e-14));
+    assertThat(found.crowding()).isCloseTo(1.2e-9, within(1e-13));
+  }
+
+  @Test
+  void of_theLargestTwice_isThatAndCrowdedBeyondMeasure() {
+    LargestEigenvalue found = LargestEigenvalue.of(matrix(new double[] {5, 2, 0, 2, 5, -1}, 3));
+    assertThat(found.value()).isCloseTo(5, within(1e-7));
+    assertThat(Math.abs(found.crowding())).isGreaterThan(1e6);
   }
 
   @ParameterizedTest
   @ValueSource(doubles = {1e-250, 1e250})
   void of_valuesAtTheEndsOfTheRange_neitherUnderNorOverflow(double unit) {
-    double[] found = SymmetricEigenvalues.of(matrix(new double[] {3 * unit, unit, 2 * unit}, 1));
-    assertThat(found[0] / unit).isCloseTo(3, within(1e-14));
-    assertThat(found[2] / unit).isCloseTo(1, within(1e-14));
+    double[] values = {3 * unit, unit, 2 * unit};
+    LargestEigenvalue found = LargestEigenvalue.of(matrix(values, 1));
+    assertThat(found.value() / unit).isCloseTo(3, within(1e-14));
+    assertThat(found.crowding()).isCloseTo(2.5, within(1e-13));
   }
 
   @Test
-  void of_zeros_isZeros() {
-    assertThat(SymmetricEigenvalues.of(new double[4][4])).containsExactly(0, 0, 0, 0);
+  void of_zeros_isZero() {
+    assertThat(LargestEigenvalue.of(new double[4][4]).value()).isZero();
   }
 
   @Test
-  void of_notANumber_endsWithAnError() {
+  void of_notANumber_isNotANumber() {
     double[][] matrix = {{1, Double.NaN, 0}, {Double.NaN, 2, 1}, {0, 1, 3}};
-    assertThatThrownBy(() -> SymmetricEigenvalues.of(matrix))
-        .isInstanceOf(ArithmeticException.class);
+    assertThat(LargestEigenvalue.of(matrix).value()).isNaN();
   }
 }
