@@ -19,9 +19,6 @@ final class SecularEquation {
    */
   private static final double LAST_STEP = 0x1p-30;
 
-  /** Ratios of probabilities below which 1 less that ratio loses no more than its last digit. */
-  private static final double FAR = 0.9;
-
   private final Softmax softmax;
   private @Nullable Origin last;
 
@@ -121,7 +118,7 @@ final class SecularEquation {
       for (int i = 0; i < classes; i++) {
         double r = softmax.shifted[i] - softmax.shifted[coordinate];
         double less = Math.exp(-Math.abs(r));
-        double gap = less < FAR ? 1 - less : -Math.expm1(-Math.abs(r));
+        double gap = Softmax.complement(less, Math.abs(r));
         scale[i] = 1;
         numerator[i] = 1;
         if (r > 0) {

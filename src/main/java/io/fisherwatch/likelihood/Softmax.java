@@ -11,6 +11,9 @@ import java.util.Arrays;
  */
 final class Softmax {
 
+  /** Powers below which a difference to 1 loses no more than its last digit. */
+  private static final double NEAR = 0.9;
+
   final int classes;
 
   /** zᵢ − z_m, at most 0. */
@@ -25,10 +28,8 @@ final class Softmax {
   /** eᵢ. */
   final double[] odds;
 
-  /** T and its logarithm. */
+  /** T. */
   final double tail;
-
-  final double logTail;
 
   /** log(1 + T). */
   private final double logSum;
@@ -43,22 +44,14 @@ final class Softmax {
     this.second = second;
     this.odds = new double[classes];
     Sum sum = new Sum();
-    Sum scaled = new Sum();
     for (int i = 0; i < classes; i++) {
       odds[i] = Math.exp(shifted[i]);
       if (i != top) {
         sum.add(odds[i]);
-        if (shifted[i] != Double.NEGATIVE_INFINITY) {
-          scaled.add(Math.exp(shifted[i] - shifted[second]));
-        }
       }
     }
     this.tail = sum.value();
     this.logSum = Math.log1p(tail);
-    this.logTail =
-        shifted[second] == Double.NEGATIVE_INFINITY
-            ? Double.NEGATIVE_INFINITY
-            : shifted[second] + Math.log(scaled.value());
   }
 
   /**
@@ -92,6 +85,30 @@ final class Softmax {
       }
     }
     return largest;
+  }
+
+  /** log T, which is finite unless one class has everything. */
+  double logTail() {
+    if (shifted[second] == Double.NEGATIVE_INFINITY) {
+      return Double.NEGATIVE_INFINITY;
+    }
+    Sum scaled = new Sum();
+    for (int i = 0; i < classes; i++) {
+      if (i != top) {
+        scaled.add(Math.exp(shifted[i] - shifted[second]));
+      }
+    }
+    return shifted[second] + Math.log(scaled.value());
+  }
+
+  /** 1 − eᵢ. */
+  double gap(int i) {
+    return complement(odds[i], -shifted[i]);
+  }
+
+  /** 1 − e^−r to the last digit, of which e^−r is known, with r at least 0. */
+  static double complement(double power, double r) {
+    return power < NEAR ? 1 - power : -Math.expm1(-r);
   }
 
   /** pᵢ. */

@@ -33,8 +33,8 @@ final class TopEigenpair {
   }
 
   static TopEigenpair of(Softmax softmax) {
-    double gap = -Math.expm1(softmax.shifted[softmax.second]);
-    if (softmax.logTail == Double.NEGATIVE_INFINITY) {
+    double gap = softmax.gap(softmax.second);
+    if (softmax.shifted[softmax.second] == Double.NEGATIVE_INFINITY) {
       return pair(softmax, 0, Double.NEGATIVE_INFINITY);
     }
     if (gap == 0) {
@@ -56,7 +56,7 @@ final class TopEigenpair {
     Sum psi = new Sum();
     for (int i = 0; i < softmax.classes; i++) {
       if (i != softmax.top) {
-        psi.add(softmax.odds[i] / (-Math.expm1(softmax.shifted[i]) - gap / 2));
+        psi.add(softmax.odds[i] / (softmax.gap(i) - gap / 2));
       }
     }
     return 2 / gap > psi.value();
@@ -66,13 +66,14 @@ final class TopEigenpair {
   private static TopEigenpair low(Softmax softmax, double gap) {
     double[] w = new double[softmax.classes];
     double[] r = new double[softmax.classes];
+    double logTail = softmax.logTail();
     double shiftSecond = softmax.shifted[softmax.second];
-    double wSecond = Math.exp(shiftSecond - softmax.logTail);
+    double wSecond = Math.exp(shiftSecond - logTail);
     Sum squares = new Sum();
     for (int i = 0; i < w.length; i++) {
       if (i != softmax.top) {
-        w[i] = Math.exp(softmax.shifted[i] - softmax.logTail);
-        r[i] = -wSecond * Math.expm1(softmax.shifted[i] - shiftSecond);
+        w[i] = Math.exp(softmax.shifted[i] - logTail);
+        r[i] = wSecond * Softmax.complement(w[i] / wSecond, shiftSecond - softmax.shifted[i]);
         squares.add(w[i] * w[i]);
       }
     }
@@ -104,7 +105,7 @@ final class TopEigenpair {
       v[i] = i == softmax.top ? 1 : -w[i] * distance / (eta + r[i]);
     }
     double value = softmax.largest() * (softmax.odds[softmax.second] + tail * eta);
-    double logValue = Math.log(wSecond + eta) + softmax.logTail - Math.log1p(tail);
+    double logValue = Math.log(wSecond + eta) + logTail - Math.log1p(tail);
     return new TopEigenpair(value, logValue, normalised(v));
   }
 
@@ -114,7 +115,7 @@ final class TopEigenpair {
     Sum squares = new Sum();
     for (int i = 0; i < d.length; i++) {
       if (i != softmax.top) {
-        d[i] = -Math.expm1(softmax.shifted[i]);
+        d[i] = softmax.gap(i);
         squares.add(softmax.odds[i] * softmax.odds[i]);
       }
     }
