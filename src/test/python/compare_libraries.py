@@ -1,6 +1,6 @@
 """Times trace and diagonal of the Fisher (the GGN) in other libraries and here, on the same weights and batch.
 
-    PYTHONPATH=… python src/test/python/compare_libraries.py [--distilbert DIR] [--threads 2] [--repeats 9]
+    PYTHONPATH=… python src/test/python/compare_libraries.py [--distilbert DIR] [--only NAME] [--threads 2] [--repeats 9]
 
 prints a table in Markdown. A library that cannot be imported, or that does not know the model, is named below it. They need
 not be installed: clone their repositories (f-dangel/backpack, f-dangel/curvlinops, tfjgeorge/nngeometry, and what they import)
@@ -264,18 +264,21 @@ def measure(case, rows, parsed, folder, few, many, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--distilbert", type=pathlib.Path, help="folder that make_distilbert.py made")
+    parser.add_argument("--only", choices=("digits", "distilbert"), help="one of the models alone")
     parser.add_argument("--jar", type=pathlib.Path, default=Case.jar)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=9)
     parsed = parser.parse_args()
+    if parsed.only == "distilbert" and not parsed.distilbert:
+        parser.error("--only distilbert wants --distilbert DIR")
     torch.set_num_threads(parsed.threads)
     Case.jar = parsed.jar
     rows = Rows()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for trained in (False, True):
+        for trained in (False, True) if parsed.only != "distilbert" else ():
             measure(digits(folder, trained), rows, parsed, folder, 400, 1200, parsed.repeats)
-        if parsed.distilbert:
+        if parsed.distilbert and parsed.only != "digits":
             case = distilbert(folder, parsed.distilbert)
             measure(case, rows, parsed, folder, 1, 3, max(1, parsed.repeats // 3))
     print(f"torch {torch.__version__}, {parsed.threads} threads, load {pathlib.Path('/proc/loadavg').read_text().split()[0]} at the end\n")

@@ -706,11 +706,12 @@ class Kernels(torch.nn.Module):
         return []
 
     @torch.jit.export
-    def combine(self, targets: List[torch.Tensor], others: List[torch.Tensor]) -> List[torch.Tensor]:
-        """target += other."""
+    def combine(self, factor: torch.Tensor, targets: List[torch.Tensor], others: List[torch.Tensor]) -> List[torch.Tensor]:
+        """target += factor * other."""
+        alpha = float(factor)
         with torch.no_grad():
             for target, other in zip(targets, others):
-                target.add_(other)
+                target.add_(other, alpha=alpha)
         return []
 
     @torch.jit.export

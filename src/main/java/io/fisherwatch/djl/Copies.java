@@ -3,11 +3,13 @@ package io.fisherwatch.djl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.Parameter;
 import java.util.Collections;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -69,8 +71,14 @@ final class Copies {
 
   private int mostKept() throws ModelException {
     if (most == 0) {
-      try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-        most = forward(1, scope).map(this::most).orElse(1); // tells what a copy takes
+      Taps taps = batch.model().taps();
+      List<Shape> shapes = slices.stream().map(NDArray::getShape).toList();
+      most = taps.copiesOf(shapes);
+      if (most == 0) {
+        try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+          most = forward(1, scope).map(this::most).orElse(1); // tells what a copy takes
+        }
+        taps.learnCopies(shapes, most);
       }
     }
     return most;

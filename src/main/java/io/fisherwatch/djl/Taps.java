@@ -5,6 +5,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.ModelException;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,6 +31,8 @@ final class Taps {
   private @Nullable String reason;
   private @Nullable String deferral;
   private boolean proven;
+  private List<Shape> shapesOfCopies = List.of();
+  private int copies;
 
   private Taps(@Nullable TapTable table, PtNDManager manager, @Nullable String reason) {
     this.table = table;
@@ -107,6 +110,17 @@ final class Taps {
   /** Whether it is, and there is no rule but of products and sums. */
   boolean multiplies() {
     return areProven() && table().multiplies();
+  }
+
+  /** How many copies of a pass with inputs of these shapes are worth it; 0 if that is not known. */
+  int copiesOf(List<Shape> shapes) {
+    return shapes.equals(shapesOfCopies) ? copies : 0;
+  }
+
+  /** The last found is kept: one batch is mostly shaped like the next. */
+  void learnCopies(List<Shape> shapes, int most) {
+    shapesOfCopies = shapes;
+    copies = most;
   }
 
   TapTable table() {

@@ -55,14 +55,14 @@ final class TorchDiagonal implements DiagonalArray {
       copies.add(scope.zeros(array.getShape(), DataType.FLOAT32));
     }
     TorchDiagonal copy = new TorchDiagonal(scope, kernels, table, copies);
-    copy.add(this);
+    copy.add(this, 1);
     return copy;
   }
 
   @Override
-  public void add(DiagonalArray other) {
+  public void add(DiagonalArray other, double factor) {
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-      kernels.call(scope, "combine", arrays, ((TorchDiagonal) other).arrays);
+      kernels.call(scope, "combine", factor, arrays, ((TorchDiagonal) other).arrays);
     }
   }
 

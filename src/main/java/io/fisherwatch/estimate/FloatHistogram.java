@@ -19,8 +19,13 @@ public final class FloatHistogram {
   private final long[] counts;
   private long total;
 
-  /** How many numbers lie in a bin or a lower one, by bin; empty until it is asked for. */
+  /**
+   * How many numbers lie in a bin or a lower one, from the first bin that holds any to the last;
+   * empty until it is asked for.
+   */
   private long[] cumulated = {};
+
+  private int first;
 
   private FloatHistogram(long[] counts) {
     this.counts = counts;
@@ -83,15 +88,16 @@ public final class FloatHistogram {
     }
     double rank = q * (total - 1);
     int bin = 0;
-    int end = BINS - 1;
+    int end = cumulated().length - 1;
     while (bin < end) {
       int middle = (bin + end) >>> 1;
-      if (cumulated()[middle] > rank) {
+      if (cumulated[middle] > rank) {
         end = middle;
       } else {
         bin = middle + 1;
       }
     }
+    bin += first;
     double inside = bin == 0 ? 0 : (rank - inLowerBins(bin) + 0.5) / counts[bin];
     return lower(bin) + inside * (lower(bin + 1) - lower(bin));
   }
@@ -150,21 +156,29 @@ public final class FloatHistogram {
   }
 
   private long inLowerBins(int bin) {
-    return bin == 0 ? 0 : cumulated()[bin - 1];
+    int last = cumulated().length - 1;
+    return bin <= first ? 0 : cumulated[Math.min(bin - 1 - first, last)];
   }
 
+  /** Of numbers that there are. */
   private long[] cumulated() {
-    long[] made = cumulated;
-    if (made.length == 0) {
-      made = new long[BINS];
-      long below = 0;
-      for (int bin = 0; bin < BINS; bin++) {
-        below += counts[bin];
-        made[bin] = below;
+    if (cumulated.length == 0) {
+      first = 0;
+      while (counts[first] == 0) {
+        first++;
       }
-      cumulated = made;
+      int last = BINS - 1;
+      while (counts[last] == 0) {
+        last--;
+      }
+      cumulated = new long[last - first + 1];
+      long below = 0;
+      for (int bin = first; bin <= last; bin++) {
+        below += counts[bin];
+        cumulated[bin - first] = below;
+      }
     }
-    return made;
+    return cumulated;
   }
 
   /** The bin of a positive number, or of the largest that is not above it. */

@@ -69,11 +69,11 @@ final class DiagonalSums implements AutoCloseable {
     return sums.computeIfAbsent(new Part(matrices, random), any -> model.newDiagonal());
   }
 
-  /** Adds everything that is part of a matrix. */
-  void addTo(DiagonalArray target, Estimate matrix) {
+  /** Adds everything that is part of a matrix, multiplied with a factor. */
+  void addTo(DiagonalArray target, Estimate matrix, double factor) {
     for (Map.Entry<Part, DiagonalArray> entry : sums.entrySet()) {
       if (entry.getKey().matrices().contains(matrix)) {
-        target.add(entry.getValue());
+        target.add(entry.getValue(), factor);
       }
     }
   }
@@ -90,7 +90,7 @@ final class DiagonalSums implements AutoCloseable {
   void collectLanes() {
     for (DiagonalSums lane : lanes) {
       for (Map.Entry<Part, DiagonalArray> entry : lane.sums.entrySet()) {
-        array(entry.getKey().matrices(), entry.getKey().random()).add(entry.getValue());
+        array(entry.getKey().matrices(), entry.getKey().random()).add(entry.getValue(), 1);
       }
       lane.clear();
     }

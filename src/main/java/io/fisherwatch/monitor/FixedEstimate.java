@@ -146,8 +146,7 @@ public final class FixedEstimate implements AutoCloseable {
 
   private DiagonalArray diagonal(Estimate estimate) {
     DiagonalArray diagonal = model.newDiagonal();
-    sums.addTo(diagonal, estimate);
-    diagonal.scale(1.0 / data.positions());
+    sums.addTo(diagonal, estimate, 1.0 / data.positions());
     return diagonal;
   }
 

@@ -111,8 +111,7 @@ final class RunningDiagonal implements AutoCloseable {
 
   private DiagonalArray standardErrors() {
     DiagonalArray errors = model.newDiagonal();
-    errors.add(scatter);
-    errors.scale(errorFactor());
+    errors.add(scatter, errorFactor());
     errors.squareRoot();
     return errors;
   }

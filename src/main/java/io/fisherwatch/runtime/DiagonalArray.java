@@ -25,8 +25,8 @@ public interface DiagonalArray extends AutoCloseable {
    */
   DiagonalArray copy();
 
-  /** Adds another array. */
-  void add(DiagonalArray other);
+  /** Adds another array, multiplied with a factor. */
+  void add(DiagonalArray other, double factor);
 
   /** Multiplies all with a factor. */
   void scale(double factor);
