@@ -311,16 +311,19 @@ class Kernels(torch.nn.Module):
                     xs.append(features[tap][start:end] if sliced else features[tap])
                 adding = group[1] == 1
                 totals = sums[first:first + len(plan)] if adding else torch.jit.annotate(List[torch.Tensor], [])
-                norms.append(self.group_squares(group[0], plan, places, wide, ds, xs, parameters, totals))
+                norms.append(self.group_squares(group[0], group[2], plan, places, wide, ds, xs, parameters, totals))
                 first += len(totals)
                 start = end
                 pull += group[2]
             return [torch.cat(norms).cpu(), torch.ones([1], dtype=torch.int64)]
 
-    def group_squares(self, examples: int, plan: List[List[int]], places: List[int], wide: List[bool],
+    def group_squares(self, examples: int, pulls: int, plan: List[List[int]], places: List[int], wide: List[bool],
                       deltas: List[Optional[torch.Tensor]], features: List[torch.Tensor],
                       parameters: List[torch.Tensor], totals: List[torch.Tensor]) -> torch.Tensor:
-        """Squared norms of some examples' gradients, example by parameter; the squares are added to ``totals``, if any."""
+        """Squared norms of some examples' gradients, example by parameter; the squares are added to ``totals``, if any.
+
+        All pulls have the same features, of which a linear layer's are looked at once.
+        """
         norms = torch.jit.annotate(List[torch.Tensor], [])
         squared = torch.jit.annotate(Dict[int, torch.Tensor], {})
         summed = torch.jit.annotate(Dict[int, torch.Tensor], {})
@@ -342,10 +345,17 @@ class Kernels(torch.nn.Module):
             if len(ds) == 0:
                 norms.append(torch.full([examples], -1.0, dtype=torch.float64, device=features[0].device))
             elif len(ds) == 1 and not in_double and self.is_one_row(rule, ds[0], xs[0], parameters[p]):
-                if tap not in squared:
-                    squared[tap] = ds[0].square()
-                    summed[tap] = self.row_norms(ds[0])
-                norms.append(self.row_squares(rule, squared[tap], summed[tap], xs[0], total))
+                if tap not in summed:
+                    summed[tap] = self.row_norms(ds[0]).view(pulls, -1)
+                    if total is not None:
+                        d2 = ds[0].square()
+                        squared[tap] = d2.view(pulls, -1, d2.size(1)).sum(0) if pulls > 1 else d2
+                if total is not None:
+                    self.add_row_squares(rule, squared[tap], xs[0], total)
+                sums = summed[tap]
+                if rule[0] == 0:
+                    sums = sums * self.row_norms(xs[0][:examples // pulls])
+                norms.append(sums.reshape(-1))
             else:
                 norms.append(self.contract(rule, ds, xs, parameters[p], total, in_double))
         return torch.stack(norms, 1)
@@ -394,16 +404,12 @@ class Kernels(torch.nn.Module):
             return rule[3] == 0 and parameter.numel() == d.size(1)
         return rule[0] == 0 and x.dim() == 2 and x.dtype == torch.float32
 
-    def row_squares(self, rule: List[int], d2: torch.Tensor, sums: torch.Tensor, x: torch.Tensor,
-                    total: Optional[torch.Tensor]) -> torch.Tensor:
-        """Squared norms of every example's gradient, whose square is a product of squares: d2 is that of the delta."""
+    def add_row_squares(self, rule: List[int], d2: torch.Tensor, x: torch.Tensor, total: torch.Tensor) -> None:
+        """Adds every example's squared gradient, a product of squares: d2 is that of the deltas, added over pulls."""
         if rule[0] == 5:
-            if total is not None:
-                total.add_(d2.sum(0))
-            return sums
-        if total is not None:
-            total.addmm_(d2.t(), x.square())
-        return sums * self.row_norms(x)
+            total.add_(d2.sum(0))
+        else:
+            total.addmm_(d2.t(), x[:d2.size(0)].square())
 
     def row_norms(self, x: torch.Tensor) -> torch.Tensor:
         """Squared Euclidean norms of rows: in the rows' type up to their root, then in float64."""

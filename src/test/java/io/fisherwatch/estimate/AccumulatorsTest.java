@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Arrays;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 class AccumulatorsTest {
@@ -189,6 +191,30 @@ class AccumulatorsTest {
     assertThat(histogram.shareBelow(2)).isCloseTo(6 / 14.0, within(1e-15));
     assertThat(histogram.shareBelow(16)).isEqualTo(1);
     assertThat(histogram.shareBelow(Double.POSITIVE_INFINITY)).isEqualTo(1);
+  }
+
+  @Test
+  void floatHistogram_quantiles_areThoseOfTheSortedNumbersWithinABin() {
+    SplittableRandom random = new SplittableRandom(3);
+    for (int size : new int[] {1, 2, 7, 400}) {
+      FloatHistogram histogram = FloatHistogram.empty();
+      double[] numbers = new double[size];
+      for (int i = 0; i < size; i++) {
+        numbers[i] = i % 5 == 4 ? 0 : (float) Math.exp(random.nextDouble(-60, 20));
+        histogram.add((float) numbers[i]);
+      }
+      Arrays.sort(numbers);
+      for (double q : new double[] {0, 0.01, 0.3, 0.5, 0.99, 1}) {
+        double expected = numbers[(int) (q * (size - 1))];
+        assertThat(histogram.quantile(q))
+            .as("quantile %s of %d", q, size)
+            .isCloseTo(expected, within(0.008 * expected));
+      }
+      for (double threshold : new double[] {1e-30, 1e-5, 1, 1e8, 1e10}) {
+        double below = Arrays.stream(numbers).filter(number -> number < threshold).count();
+        assertThat(histogram.shareBelow(threshold)).isCloseTo(below / size, within(1.0 / size));
+      }
+    }
   }
 
   @Test

@@ -236,6 +236,30 @@ class CoreInvariantsTest {
     }
   }
 
+  /** To first order the eigenvectors hang on the ratios of the logits' differences alone. */
+  @Test
+  void parts_ofLogitsThatAllButAgree_pointWhereThoseOfLargerDifferencesDo() {
+    double[] shape = {0.3, -1, 2, 0.1, -0.7, 1.1};
+    Core wide = Likelihood.categorical().core(scaled(shape, 1e-8));
+    Core narrow = Likelihood.categorical().core(scaled(shape, 1.37e-13));
+    double[] u = new double[shape.length];
+    double[] v = new double[shape.length];
+    for (int k = 0; k < wide.rank(); k++) {
+      wide.part(k, u);
+      narrow.part(k, v);
+      double sign = Math.signum(u[0] * v[0]);
+      for (int i = 0; i < u.length; i++) {
+        assertThat(sign * v[i])
+            .as("entry %d of part %d", i, k)
+            .isCloseTo(u[i], org.assertj.core.data.Offset.offset(1e-7));
+      }
+    }
+  }
+
+  private static double[] scaled(double[] values, double factor) {
+    return Arrays.stream(values).map(value -> value * factor).toArray();
+  }
+
   @Test
   void remainder_ofTwoClasses_isZero() {
     Core core = Likelihood.categorical().core(new double[] {0.3, -1});

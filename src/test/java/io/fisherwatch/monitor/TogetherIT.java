@@ -77,6 +77,33 @@ class TogetherIT {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("tapped")
+  void pullBackTogether_againAndAgain_givesEachCallItsOwn(String name) throws Exception {
+    ModelCase one = ModelCase.of(name);
+    try (TorchRuntime runtime = TorchRuntime.open(TestDevice.NAME, 0);
+        Model model = one.load(runtime);
+        BoundBatch bound = model.bind(one.batch(model).inputs());
+        ForwardPass pass = bound.forward(0, bound.examples())) {
+      assertThat(bound.squaresEach()).isTrue();
+      List<Cotangents> all = cotangents(pass.logits());
+      List<Cotangents> others = new ArrayList<>(all.subList(1, PROBES));
+      others.add(all.get(0));
+      List<Gradient> compared = pass.pullBackTogether(all, true);
+      List<Gradient> turned = pass.pullBackTogether(others, false);
+      List<Gradient> fewer = pass.pullBackTogether(all.subList(1, PROBES), false);
+      for (int p = 0; p < model.parameters().size(); p++) {
+        for (int k = 1; k < PROBES; k++) {
+          double square = compared.get(k).squaredNorm(p);
+          double error = 1e-6 * Math.abs(square) + 1e-30;
+          assertThat(turned.get(k - 1).squaredNorm(p)).isCloseTo(square, within(error));
+          assertThat(fewer.get(k - 1).squaredNorm(p)).isCloseTo(square, within(error));
+          assertThat(turned.get(k - 1).compared()).isZero();
+        }
+      }
+    }
+  }
+
   private static void agree(Gradient found, Gradient alone, int k, int parameters, double error) {
     assertThat(found.compared()).isEqualTo(alone.compared()).isEqualTo(k);
     for (int p = 0; p < parameters; p++) {
