@@ -412,7 +412,9 @@ class Kernels(torch.nn.Module):
             total.addmm_(d2.t(), x[:d2.size(0)].square())
 
     def row_norms(self, x: torch.Tensor) -> torch.Tensor:
-        """Squared Euclidean norms of rows: in the rows' type up to their root, then in float64."""
+        """Squared Euclidean norms of rows in float64, summed in it where rows are long; else to about 1e-7."""
+        if x.size(1) > 1024:
+            return x.square().sum(1, dtype=torch.float64)
         return torch.linalg.vector_norm(x, 2.0, [1]).to(torch.float64).square()
 
     def contract(self, rule: List[int], ds: List[torch.Tensor], xs: List[torch.Tensor], parameter: torch.Tensor,

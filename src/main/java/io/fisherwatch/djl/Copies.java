@@ -28,11 +28,11 @@ final class Copies {
   private final NDList slices;
   private final Logits logits;
 
-  /** How many are worth it, and the pass over the last number of them that was asked for. */
-  private int most;
-
-  private int count;
+  /** The pass over the number of copies that was last asked for, if there is one, and its owner. */
   private @Nullable TappedOutputs kept;
+
+  private @Nullable PtNDManager owner;
+  private int count;
 
   /** Whether a pass over copies has failed. */
   private boolean refused;
@@ -59,29 +59,41 @@ final class Copies {
    * by one is cheaper, or if the graph or the device does not take as many.
    */
   Optional<TappedOutputs> keep(int copies) throws ModelException {
-    if (copies > most(logits.rows(), 0) || copies > mostKept()) {
+    if (copies > most(logits.rows(), 0) || copies > fitting()) {
       return Optional.empty();
     }
     if (count != copies) {
-      kept = forward(copies, manager).orElse(null);
+      if (owner != null) {
+        owner.close();
+      }
+      PtNDManager scope = (PtNDManager) manager.newSubManager();
+      owner = scope;
       count = copies;
+      kept = forward(copies, scope).orElse(null);
+      if (kept == null) {
+        scope.close();
+      }
     }
     return Optional.ofNullable(kept);
   }
 
-  private int mostKept() throws ModelException {
-    if (most == 0) {
-      Taps taps = batch.model().taps();
-      List<Shape> shapes = slices.stream().map(NDArray::getShape).toList();
-      most = taps.copiesOf(shapes);
-      if (most == 0) {
-        try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
-          most = forward(1, scope).map(this::most).orElse(1); // tells what a copy takes
-        }
-        taps.learnCopies(shapes, most);
-      }
+  /** What one copy takes tells how many fit. */
+  private int fitting() throws ModelException {
+    Taps taps = batch.model().taps();
+    List<Shape> shapes = slices.stream().map(NDArray::getShape).toList();
+    int known = taps.copiesOf(shapes);
+    if (known > 0) {
+      return known;
     }
-    return most;
+    try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
+      Optional<TappedOutputs> one = forward(1, scope);
+      if (one.isEmpty()) {
+        return 1;
+      }
+      int found = most(one.get());
+      taps.learnCopies(shapes, found);
+      return found;
+    }
   }
 
   /**

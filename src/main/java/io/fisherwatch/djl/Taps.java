@@ -31,8 +31,7 @@ final class Taps {
   private @Nullable String reason;
   private @Nullable String deferral;
   private boolean proven;
-  private List<Shape> shapesOfCopies = List.of();
-  private int copies;
+  private Fitting fitting = new Fitting(List.of(), 0);
 
   private Taps(@Nullable TapTable table, PtNDManager manager, @Nullable String reason) {
     this.table = table;
@@ -112,15 +111,18 @@ final class Taps {
     return areProven() && table().multiplies();
   }
 
-  /** How many copies of a pass with inputs of these shapes are worth it; 0 if that is not known. */
-  int copiesOf(List<Shape> shapes) {
-    return shapes.equals(shapesOfCopies) ? copies : 0;
+  /** How many copies of a pass are worth it, at most, by the shapes of its inputs. */
+  private record Fitting(List<Shape> inputs, int copies) {}
+
+  /** How many copies of a pass with such inputs are worth it, at most; 0 if that is not known. */
+  int copiesOf(List<Shape> inputs) {
+    Fitting known = fitting;
+    return inputs.equals(known.inputs()) ? known.copies() : 0;
   }
 
   /** The last found is kept: one batch is mostly shaped like the next. */
-  void learnCopies(List<Shape> shapes, int most) {
-    shapesOfCopies = shapes;
-    copies = most;
+  void learnCopies(List<Shape> inputs, int copies) {
+    fitting = new Fitting(inputs, copies);
   }
 
   TapTable table() {

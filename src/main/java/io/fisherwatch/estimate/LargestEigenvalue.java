@@ -7,12 +7,12 @@ package io.fisherwatch.estimate;
  * passes a largest root of a polynomial whose roots are all real.
  *
  * @param value l₁
- * @param crowding Σ l_j/(l₁ − l_j) over j &gt; 1, which is l₁ p″(l₁)/2p′(l₁) − (n − 1); huge or not
- *     finite where the largest is there twice
+ * @param crowding Σ l_j/(l₁ − l_j) over j &gt; 1, which is l₁ p″(l₁)/2p′(l₁) − (n − 1); huge or
+ *     infinite where the largest of a positive semidefinite matrix is there twice
  */
 record LargestEigenvalue(double value, double crowding) {
 
-  private static final int MOST_STEPS = 60;
+  private static final int MOST_STEPS = 1000;
 
   /** In place of a leading minor that is zero, of a matrix whose largest entry is 1. */
   private static final double TINY = 0x1p-300;
@@ -36,7 +36,11 @@ record LargestEigenvalue(double value, double crowding) {
       }
       x = next;
     }
-    return new LargestEigenvalue(x * unit, x * p[2] / (2 * p[1]) - (n - 1));
+    // Both derivatives have the same sign from the root upwards: where they differ, it is there
+    // twice
+    // and rounding has led below it.
+    double crowding = p[1] * p[2] < 0 ? Double.POSITIVE_INFINITY : x * p[2] / (2 * p[1]) - (n - 1);
+    return new LargestEigenvalue(x * unit, crowding);
   }
 
   /** Divides by the largest entry, so that no square leaves the range; 1 for zeros. */

@@ -159,6 +159,9 @@ final class CategoricalCore implements Core {
     } else {
       Arrays.fill(u, 0);
     }
+    if (r < to) {
+      eigenpairs.findUpTo(to - 1);
+    }
     for (int k = r; k < to; k++) {
       double[] v = eigenpairs.vector(k);
       double factor = eigenpairs.root(k) * probe.next();

@@ -20,7 +20,6 @@ final class Eigenpairs {
   private static final double CLOSE = 1e-2;
 
   private final Softmax softmax;
-  private final SecularEquation equation;
   private final int rank;
   private final List<Double> roots = new ArrayList<>();
   private final List<Double> values = new ArrayList<>();
@@ -34,7 +33,6 @@ final class Eigenpairs {
 
   Eigenpairs(Softmax softmax) {
     this.softmax = softmax;
-    this.equation = new SecularEquation(softmax);
     int positive = 0;
     for (int i = 0; i < softmax.classes; i++) {
       positive += softmax.probability(i) > 0 ? 1 : 0;
@@ -65,50 +63,55 @@ final class Eigenpairs {
     return vectors.get(k);
   }
 
-  private void findUpTo(int k) {
+  /** Finds all pairs up to the k-th, which is cheaper at once than one after the other. */
+  void findUpTo(int k) {
     if (vectors.isEmpty()) {
       TopEigenpair top = TopEigenpair.of(softmax);
       add(top.value, top.root(), top.vector);
     }
-    if (k > 0 && order.length == 0) {
+    if (vectors.size() > k) {
+      return;
+    }
+    SecularEquation equation = new SecularEquation(softmax);
+    if (order.length == 0) {
       order =
           IntStream.range(0, softmax.classes)
               .boxed()
               .sorted(Comparator.comparingDouble(i -> -softmax.shifted[i]))
               .mapToInt(Integer::intValue)
               .toArray();
-      skipTopPair();
+      skipTopPair(equation);
     }
     while (vectors.size() <= k) {
-      findNextGroup();
+      findNextGroup(equation);
     }
   }
 
   /** The first pair is there already; what is left of its group comes next. */
-  private void skipTopPair() {
+  private void skipTopPair(SecularEquation equation) {
     int end = endOfGroup(0);
     if (end == 1) {
       group = 1; // it was the root between the first group and the second
     } else {
       addTies(0, end, 2);
-      addRootBelow(0, end);
+      addRootBelow(equation, 0, end);
       group = end;
     }
     if (end == 1) {
       int next = endOfGroup(1);
       addTies(1, next, 1);
-      addRootBelow(1, next);
+      addRootBelow(equation, 1, next);
       group = next;
     }
   }
 
-  private void findNextGroup() {
+  private void findNextGroup(SecularEquation equation) {
     if (group >= order.length) {
       throw new IllegalArgumentException("there are only " + vectors.size() + " eigenpairs");
     }
     int end = endOfGroup(group);
     addTies(group, end, 1);
-    addRootBelow(group, end);
+    addRootBelow(equation, group, end);
     group = end;
   }
 
@@ -135,7 +138,7 @@ final class Eigenpairs {
   }
 
   /** The root between a group's probability and the next smaller one, if that is not zero. */
-  private void addRootBelow(int start, int end) {
+  private void addRootBelow(SecularEquation equation, int start, int end) {
     if (end >= order.length || !(softmax.probability(order[end]) > 0)) {
       group = order.length;
       return;

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * different consecutive probabilities: one in each gap, where the sum increases from −∞ to ∞.
  *
  * <p>A root is found as its distance from the nearer of the two, relative to that one, so that a
- * near-tie costs no digits; and in units of the largest e^z, so that nothing under- or overflows.
+ * near-tie costs no digits; and by ratios of probabilities, of which none overflows.
  */
 final class SecularEquation {
 
@@ -192,7 +192,8 @@ final class SecularEquation {
       if (Math.abs(to - x) <= LAST_STEP * Math.abs(to)) {
         return to;
       }
-      x = inside ? to : middle(near, far);
+      boolean past = farEnd > 0 ? to >= far : to <= far;
+      x = inside ? to : past && x != far ? far : middle(near, far);
     }
     return x;
   }

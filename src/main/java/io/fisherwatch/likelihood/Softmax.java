@@ -11,7 +11,7 @@ import java.util.Arrays;
  */
 final class Softmax {
 
-  /** Powers below which a difference to 1 loses no more than its last digit. */
+  /** Powers below which a difference to 1 loses no more than its last decimal digit. */
   private static final double NEAR = 0.9;
 
   final int classes;
@@ -106,7 +106,7 @@ final class Softmax {
     return complement(odds[i], -shifted[i]);
   }
 
-  /** 1 − e^−r to the last digit, of which e^−r is known, with r at least 0. */
+  /** 1 − e^−r, of which e^−r is known, with r at least 0; all but the last digit are right. */
   static double complement(double power, double r) {
     return power < NEAR ? 1 - power : -Math.expm1(-r);
   }

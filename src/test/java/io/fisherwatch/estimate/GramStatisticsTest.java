@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GramStatisticsTest {
 
@@ -184,5 +186,19 @@ class GramStatisticsTest {
     }
     double z = (moments.effectiveRank() - trace * trace / square) / moments.effectiveRankError();
     assertThat(Math.abs(z)).isLessThan(4);
+  }
+
+  /** Two examples of equal gradient norms: the correction fails, and the lower bound remains. */
+  @ParameterizedTest
+  @ValueSource(ints = {8, 16, 32})
+  void topEigenvalue_thatIsThereTwice_isItsLowerBound(int probes) {
+    double[][] gram = new double[probes][probes];
+    for (int a = 0; a < probes; a++) {
+      for (int b = 0; b < probes; b++) {
+        gram[a][b] = 1 + (a % 2 == b % 2 ? 1 : -1); // columns of ones and of alternating signs
+      }
+    }
+    GramStatistics statistics = GramStatistics.of(gram);
+    assertThat(statistics.topEigenvalue()).isEqualTo(statistics.topEigenvalueLower());
   }
 }
