@@ -159,9 +159,10 @@ final class CategoricalCore implements Core {
     } else {
       Arrays.fill(u, 0);
     }
-    if (r < to) {
-      eigenpairs.findUpTo(to - 1);
+    if (r >= to) {
+      return;
     }
+    eigenpairs.findUpTo(to - 1);
     for (int k = r; k < to; k++) {
       double[] v = eigenpairs.vector(k);
       double factor = eigenpairs.root(k) * probe.next();
@@ -169,9 +170,7 @@ final class CategoricalCore implements Core {
         u[i] += factor * v[i];
       }
     }
-    if (r < to) {
-      balance(u);
-    }
+    balance(u);
   }
 
   @Override

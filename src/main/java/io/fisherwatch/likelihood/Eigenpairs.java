@@ -90,19 +90,11 @@ final class Eigenpairs {
   /** The first pair is there already; what is left of its group comes next. */
   private void skipTopPair(SecularEquation equation) {
     int end = endOfGroup(0);
-    if (end == 1) {
-      group = 1; // it was the root between the first group and the second
-    } else {
+    if (end > 1) { // else it was the root between the first group and the second
       addTies(0, end, 2);
       addRootBelow(equation, 0, end);
-      group = end;
     }
-    if (end == 1) {
-      int next = endOfGroup(1);
-      addTies(1, next, 1);
-      addRootBelow(equation, 1, next);
-      group = next;
-    }
+    group = end;
   }
 
   private void findNextGroup(SecularEquation equation) {
