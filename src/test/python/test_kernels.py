@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "main/pytho
 from make_kernels import Kernels  # noqa: E402
 
 MIB = 1 << 20
+UNKNOWN = torch.tensor([-1.0])
 
 
 def squares_each(layer, x, reduce, cotangents, rule):
@@ -20,13 +21,13 @@ def squares_each(layer, x, reduce, cotangents, rule):
     logits = reduce(output)
     total = torch.zeros_like(layer.weight)
     kernels = Kernels()
-    norms, well = kernels.squares_each(
+    norms, well, _ = kernels.squares_each(
         logits,
         cotangents,
         torch.tensor([[x.size(0), 1, 1]]),
         torch.tensor([rule + [0] * (10 - len(rule))]),
         torch.tensor([0]),
-        kernels.sizes([x])[0],
+        UNKNOWN,
         [output],
         [x],
         [layer.weight],
@@ -77,6 +78,27 @@ def test_factors_out_of_range_whose_product_is_in_it(delta, feature, positions):
     torch.testing.assert_close(norms.sum(), expected.sum(), rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(900, 300), (2500, 900), (2, 200_000)])
+@pytest.mark.parametrize("kind", [0, 1])
+def test_products_of_large_layers_are_made_row_by_row(rows, columns, kind):
+    """By kind 1 the layer is x W; every example has other positions that a gradient comes back to, one has none."""
+    torch.manual_seed(3)
+    weight = torch.zeros(rows, columns)
+    delta, x = torch.randn(6, 9, columns if kind else rows), torch.rand(6, 9, rows if kind else columns) + 0.5
+    for example, dead in enumerate([[], [5, 6, 7, 8], [0, 1, 2], [1, 3, 8], [0, 8], list(range(9))]):
+        delta[example, dead] = 0
+    output = torch.randn(delta.shape, requires_grad=True)
+    kernels, total = Kernels(), torch.zeros_like(weight)
+    arguments = [torch.tensor([[kind, 0, 1] + [0] * 7]), torch.tensor([0]), UNKNOWN, [output], [x], [weight]]
+    norms, well, longest = kernels.squares_each(output * 1.0, delta, torch.tensor([[6, 1, 1]]), *arguments, [total])
+    assert bool(well)
+    torch.testing.assert_close(longest, x.double().flatten(1).norm(dim=1).max().reshape(1), rtol=1e-6, atol=0)
+    left, right = (x, delta) if kind else (delta, x)
+    gradients = torch.einsum("etr,etc->erc", left.double(), right.double())
+    torch.testing.assert_close(norms[:, 0], gradients.square().sum([1, 2]), rtol=1e-6, atol=0)
+    torch.testing.assert_close(total.double(), gradients.square().sum(0), rtol=1e-5, atol=1e-3)
+
+
 @pytest.mark.parametrize("positions", [(), (2,)])
 def test_small_pulls_beside_large_ones_keep_their_norms(positions):
     torch.manual_seed(2)
@@ -88,13 +110,13 @@ def test_small_pulls_beside_large_ones_keep_their_norms(positions):
     logits = layer(x)
     totals = [torch.zeros_like(layer.weight), torch.zeros_like(layer.bias)]
     kernels = Kernels()
-    norms, well = kernels.squares_each(
+    norms, well, _ = kernels.squares_each(
         logits,
         cotangents,
         torch.tensor([[4, 1, 2], [2, 0, 1]]),
         torch.tensor([[0, 0, 1, 0, 0, 0, 0, 0, 0, 0], [5, 1, 1, 0, 0, 0, 0, 0, 0, 0]]),
         torch.tensor([0, 0]),
-        kernels.sizes([x])[0],
+        UNKNOWN,
         [logits],
         [x],
         [layer.weight, layer.bias],
@@ -120,7 +142,7 @@ def test_a_bias_that_is_narrower_than_its_layer_is_summed():
     bias = torch.zeros(1)
     total = torch.zeros(1)
     kernels = Kernels()
-    norms, _ = kernels.squares_each(logits, delta, torch.tensor([[3, 1, 1]]), torch.tensor([[5, 0, 1] + [0] * 7]), torch.tensor([0]),
-                                    kernels.sizes([output.detach()])[0], [output], [output.detach()], [bias], [total])
+    norms, _, _ = kernels.squares_each(logits, delta, torch.tensor([[3, 1, 1]]), torch.tensor([[5, 0, 1] + [0] * 7]), torch.tensor([0]),
+                                    UNKNOWN, [output], [output.detach()], [bias], [total])
     torch.testing.assert_close(norms[:, 0], delta.double().sum(1).square(), rtol=1e-5, atol=0)
     torch.testing.assert_close(total, delta.sum(1).square().sum().reshape(1), rtol=1e-5, atol=0)

@@ -10,7 +10,7 @@ used.
 
 import math
 import pathlib
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import torch
 
@@ -243,17 +243,15 @@ class Kernels(torch.nn.Module):
             return product.reshape(count, d.size(0) // count, shape[0], -1).sum([1, 3])
         return product.reshape(count, -1, parameter.numel()).sum(1)
 
-    @torch.jit.export
-    def sizes(self, features: List[torch.Tensor]) -> List[torch.Tensor]:
-        """The largest Euclidean norm among the examples of each tensor (float64); 1 for integers."""
+    def sizes(self, features: List[torch.Tensor], rows: int) -> torch.Tensor:
+        """The largest Euclidean norm among the first examples of each tensor (float64); 1 for integers."""
         largest = torch.jit.annotate(List[torch.Tensor], [])
-        with torch.no_grad():
-            for a in features:
-                if a.is_floating_point():
-                    largest.append(self.largest_norm(a))
-                else:
-                    largest.append(torch.ones([], dtype=torch.float64, device=a.device))
-        return [torch.stack(largest).cpu()]
+        for a in features:
+            if a.is_floating_point():
+                largest.append(self.largest_norm(a[:rows]))
+            else:
+                largest.append(torch.ones([], dtype=torch.float64, device=a.device))
+        return torch.stack(largest).cpu()
 
     def largest_norm(self, a: torch.Tensor) -> torch.Tensor:
         wide = a if a.dtype == torch.float64 or a.dtype == torch.float32 else a.to(torch.float32)
@@ -267,7 +265,7 @@ class Kernels(torch.nn.Module):
         flags: torch.Tensor,
         rules: torch.Tensor,
         members: torch.Tensor,
-        sizes: torch.Tensor,
+        known: torch.Tensor,
         outputs: List[torch.Tensor],
         features: List[torch.Tensor],
         parameters: List[torch.Tensor],
@@ -278,24 +276,26 @@ class Kernels(torch.nn.Module):
         The examples come in groups, the rows of ``flags``: how many, whether their squares are to be added to the next
         tensors of ``sums``, one for each parameter, and of how many pulls they are, each as large as the others. A row
         of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists taps,
-        and the rule's options. Returns squared norms (float64, example by parameter, -1 where no gradient path
-        leads) and whether all is well: if a value could overflow, 0, and nothing has been added to ``sums``.
+        and the rule's options. ``known`` is what an earlier call for these features returned last, or a negative number.
+        Returns squared norms (float64, example by parameter, -1 where no gradient path leads), whether all is well (if
+        a value could overflow, 0, and nothing has been added to ``sums``), and by tap the longest input.
         """
         deltas = self.pull_to_taps(logits, cotangents, outputs)
         examples = logits.size(0)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
-            lengths = torch.jit.annotate(List[float], sizes.tolist())
             groups = torch.jit.annotate(List[List[int]], flags.tolist())
             pulls = 0
             for group in groups:
                 pulls += group[2]
+            longest = self.sizes(features, examples // pulls) if float(known[0]) < 0 else known
+            lengths = torch.jit.annotate(List[float], longest.tolist())
             sizes_of_pulls = self.norms_by_pull(deltas, pulls)
             for tap in range(len(deltas)):
                 for size in sizes_of_pulls[tap]:
                     if not (size < 1e18 and size * lengths[tap] < 1e18):
-                        return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64)]
+                        return [torch.zeros([1, 1], dtype=torch.float64), torch.zeros([1], dtype=torch.int64), longest]
             norms = torch.jit.annotate(List[torch.Tensor], [])
             first, start, pull = 0, 0, 0
             for group in groups:
@@ -315,7 +315,7 @@ class Kernels(torch.nn.Module):
                 first += len(totals)
                 start = end
                 pull += group[2]
-            return [torch.cat(norms).cpu(), torch.ones([1], dtype=torch.int64)]
+            return [torch.cat(norms).cpu(), torch.ones([1], dtype=torch.int64), longest]
 
     def group_squares(self, examples: int, pulls: int, plan: List[List[int]], places: List[int], wide: List[bool],
                       deltas: List[Optional[torch.Tensor]], features: List[torch.Tensor],
@@ -561,24 +561,53 @@ class Kernels(torch.nn.Module):
 
     def products_one_by_one(self, d: torch.Tensor, a: torch.Tensor, total: Optional[torch.Tensor],
                             swapped: bool) -> torch.Tensor:
-        """As above, of large products on a CPU: positions whose delta is zero, as behind a mask, are left out."""
-        examples, positions = d.size(0), d.size(1)
+        """As above, of large products on a CPU: positions whose delta is zero, as behind a mask, are left out.
+
+        Some rows of all examples' products come before the next rows, so that they and their sum stay in the cache.
+        """
+        examples, rows, columns = d.size(0), d.size(2), a.size(2)
         live = torch.linalg.vector_norm(a if swapped else d, 2.0, [2]).ne(0.0)
-        counts = torch.jit.annotate(List[int], live.sum(1).tolist())
-        g = torch.empty([d.size(2), a.size(2)], dtype=d.dtype)
-        norms = torch.zeros([examples], dtype=torch.float64)
-        for example, count in enumerate(counts):
-            if count == 0:
-                continue
-            left, right = d[example], a[example]
-            if count < positions:
+        lefts = torch.jit.annotate(List[torch.Tensor], [])
+        rights = torch.jit.annotate(List[torch.Tensor], [])
+        for example, (first, last, count) in enumerate(self.ranges(live)):
+            if last - first == count:
+                lefts.append(d[example, first:last].t())
+                rights.append(a[example, first:last])
+            else:
                 kept = live[example].nonzero().squeeze(1)
-                left, right = left.index_select(0, kept), right.index_select(0, kept)
-            torch.mm(left.t(), right, out=g)
-            norms[example] = torch.linalg.vector_norm(g, 2.0, [1]).to(torch.float64).square().sum()
+                lefts.append(d[example].index_select(0, kept).t())
+                rights.append(a[example].index_select(0, kept))
+        blocks = max(1, (rows * columns + 1048575) // 1048576)
+        step = (rows + blocks - 1) // blocks
+        scratch = torch.empty([min(step, rows), columns], dtype=d.dtype)
+        # A row's norm is summed in the gradient's type over so many columns only.
+        width = 8192
+        norms = torch.zeros([examples, (columns + width - 1) // width, rows], dtype=d.dtype)
+        start = 0
+        while start < rows:
+            end = min(start + step, rows)
+            g = scratch[:end - start]
+            part: Optional[torch.Tensor] = None
             if total is not None:
-                total.addcmul_(g, g)
-        return norms
+                part = total[start:end]
+            for example in range(examples):
+                if rights[example].size(0) > 0:
+                    torch.mm(lefts[example][start:end], rights[example], out=g)
+                    for piece in range(norms.size(1)):
+                        columns_of_piece = g[:, piece * width:(piece + 1) * width]
+                        torch.linalg.vector_norm(columns_of_piece, 2.0, [1], out=norms[example, piece, start:end])
+                    if part is not None:
+                        part.addcmul_(g, g)
+            start = end
+        return norms.to(torch.float64).square().sum([1, 2])
+
+    def ranges(self, live: torch.Tensor) -> List[Tuple[int, int, int]]:
+        """By row, the first place that is set, the one behind the last, and how many are set; zeros if none is."""
+        places = torch.arange(1, live.size(1) + 1)
+        last = live.to(torch.int64).mul(places).amax(1)
+        first = live.to(torch.int64).mul(places.flip(0)).amax(1).neg().add(live.size(1))
+        found = torch.jit.annotate(List[List[int]], torch.stack([first, last, live.sum(1)], 1).tolist())
+        return [(row[0], row[1], row[2]) if row[2] > 0 else (0, 0, 0) for row in found]
 
     def embedding_squares(self, d: torch.Tensor, tokens: torch.Tensor, padding: int, vocabulary: int,
                           total: Optional[torch.Tensor]) -> torch.Tensor:

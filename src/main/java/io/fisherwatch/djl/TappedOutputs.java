@@ -14,12 +14,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class TappedOutputs {
 
+  private static final double[] NOT_KNOWN = {-1};
+
   private final TorchModel model;
   private final PtNDManager manager;
   private final NDArray logits;
   private final NDList outputs = new NDList();
   private final NDList features = new NDList();
-  private @Nullable NDArray sizes;
+
+  /** By tap, the largest Euclidean norm among the examples' features, once squares were made. */
+  private @Nullable NDArray longest;
 
   /**
    * @param results logits, and each tap's output and features in turn
@@ -72,12 +76,10 @@ final class TappedOutputs {
    * @param groups of examples that follow one another: how many, 1 if their squares are added, and
    *     of how many pulls
    * @param sums of the groups that add, one array for each parameter
-   * @param sizes of the features, or of those of which these are copies
    * @return squared norms, example by parameter, −1 where no gradient path leads; empty, with
    *     nothing added, if something could overflow
    */
-  Optional<double[]> squares(
-      NDArray cotangents, long[][] groups, NDList sums, NDArray sizes, PtNDManager scope)
+  Optional<double[]> squares(NDArray cotangents, long[][] groups, NDList sums, PtNDManager scope)
       throws ModelException {
     try {
       NDList results =
@@ -91,11 +93,16 @@ final class TappedOutputs {
                   groups,
                   model.taps().rules(),
                   model.taps().members(),
-                  sizes,
+                  longest == null ? NOT_KNOWN : longest,
                   outputs,
                   features,
                   model.table().owners(),
                   sums);
+      if (longest == null) {
+        NDArray found = results.get(2);
+        found.attach(manager);
+        longest = found;
+      }
       return results.get(1).getLong() == 0
           ? Optional.empty()
           : Optional.of(results.get(0).toDoubleArray());
@@ -129,16 +136,6 @@ final class TappedOutputs {
     } catch (EngineException e) {
       throw notPulledBack(e);
     }
-  }
-
-  /** By tap, the largest Euclidean norm among the examples' features. */
-  NDArray sizes() {
-    NDArray known = sizes;
-    if (known == null) {
-      known = model.kernels().call(manager, "sizes", features).get(0);
-      sizes = known;
-    }
-    return known;
   }
 
   private static ModelException notPulledBack(EngineException e) {

@@ -112,7 +112,7 @@ final class TorchExamplePass implements ExamplePass {
       NDArray cotangents = pass.onCopies(pulls.stream().map(Pull::cotangents).toList(), scope);
       return copies
           .get()
-          .squares(cotangents, groups.toArray(long[][]::new), sums, taps.sizes(), scope)
+          .squares(cotangents, groups.toArray(long[][]::new), sums, scope)
           .map(norms -> split(gradients(norms), examples));
     }
   }
@@ -131,8 +131,7 @@ final class TorchExamplePass implements ExamplePass {
     long[][] all = {{logits().examples(), squares == null ? 0 : 1, 1}};
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       NDList sums = TorchForwardPass.sums(squares, scope);
-      return taps.squares(pass.onDevice(cotangents, scope), all, sums, taps.sizes(), scope)
-          .map(this::gradients);
+      return taps.squares(pass.onDevice(cotangents, scope), all, sums, scope).map(this::gradients);
     }
   }
 
@@ -145,7 +144,7 @@ final class TorchExamplePass implements ExamplePass {
       for (int i = 0; i < squared.length; i++) {
         squared[i] = table.slot(i) < 0 ? -1 : norms[start + table.slot(i)];
       }
-      gradients.add(new Gradient(squared, new long[squared.length]));
+      gradients.add(Gradient.finite(squared));
     }
     return gradients;
   }

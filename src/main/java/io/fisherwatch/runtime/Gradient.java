@@ -3,8 +3,14 @@ package io.fisherwatch.runtime;
 /** What is left of a gradient g once it has been reduced on the device, parameter by parameter. */
 public final class Gradient {
 
+  private static final long[] NOTHING = {};
+  private static final double[][] NOT_COMPARED = {};
+
   private final double[] squaredNorms;
+
+  /** By parameter; empty if all values are finite. */
   private final long[] nonFinite;
+
   private final double[][] innerProducts;
 
   /**
@@ -13,7 +19,7 @@ public final class Gradient {
    * @param nonFinite non-finite values by parameter
    */
   public Gradient(double[] squaredNorms, long[] nonFinite) {
-    this(squaredNorms, nonFinite, new double[0][]);
+    this(squaredNorms, nonFinite, NOT_COMPARED);
   }
 
   /**
@@ -24,6 +30,21 @@ public final class Gradient {
     this.squaredNorms = squaredNorms.clone();
     this.nonFinite = nonFinite.clone();
     this.innerProducts = innerProducts.clone();
+  }
+
+  /**
+   * A gradient of finite values, compared with none.
+   *
+   * @param squaredNorms as above; they are the gradient's from now on
+   */
+  public static Gradient finite(double[] squaredNorms) {
+    return new Gradient(squaredNorms);
+  }
+
+  private Gradient(double[] squaredNorms) {
+    this.squaredNorms = squaredNorms;
+    this.nonFinite = NOTHING;
+    this.innerProducts = NOT_COMPARED;
   }
 
   /** Whether a gradient path leads to the parameter. */
@@ -38,7 +59,7 @@ public final class Gradient {
 
   /** Non-finite values in one parameter's gradient. */
   public long nonFinite(int parameter) {
-    return nonFinite[parameter];
+    return nonFinite.length == 0 ? 0 : nonFinite[parameter];
   }
 
   /** How many earlier gradients it was compared with. */
