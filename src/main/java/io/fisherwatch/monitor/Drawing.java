@@ -14,6 +14,10 @@ final class Drawing {
   private final Round round;
   private final double[] u;
   private final Probes probes;
+
+  /** For terms without randomness. */
+  private final Probe ignored;
+
   private final List<Cotangents> cotangents = new ArrayList<>();
 
   /**
@@ -26,6 +30,7 @@ final class Drawing {
     first[0] = round.settings().seed();
     System.arraycopy(key, 0, first, 1, key.length);
     this.probes = new Probes(round.settings().distribution(), first);
+    this.ignored = probe(0, 0, 0);
   }
 
   /** Cotangents of as many rows, all zero: the same ones each time. */
@@ -67,7 +72,7 @@ final class Drawing {
 
   /** Sets the cotangent of a term without randomness in one row; whether it is not zero. */
   boolean fixed(Term term, Rows rows, int i, Cotangents into) throws ModelException {
-    term.part().fill(rows.core(i), rows.label(i), probe(rows.place(i), term.id(), 0), u);
+    term.part().fill(rows.core(i), rows.label(i), ignored, u);
     return into.set(rows.row(i), u);
   }
 
