@@ -135,6 +135,38 @@ def test_small_pulls_beside_large_ones_keep_their_norms(positions):
         torch.testing.assert_close(total.double(), expected, rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize("kind", ["tokens", "rows", "pictures", "indices"])
+def test_pulls_made_together_are_those_made_one_by_one(kind):
+    torch.manual_seed(4)
+    if kind == "pictures":
+        layers, x = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), nn.Tanh(), nn.Flatten()), torch.randn(5, 4, 6, 6)
+        rules = [[2, 0, 1, 2, 2, 1, 1, 1, 1, 2], [5, 0, 1, 1] + [0] * 6]
+    elif kind == "indices":
+        layers, x = nn.Sequential(nn.Embedding(7, 6), nn.Tanh()), torch.randint(7, (5, 3))
+        rules = [[3, 0, 1, -1] + [0] * 6]
+    else:
+        layers, x = nn.Sequential(nn.Linear(4, 6), nn.Tanh()), torch.randn(5, 3, 4) if kind == "tokens" else torch.randn(5, 4)
+        rules = [[0, 0, 1] + [0] * 7, [5, 0, 1] + [0] * 7]
+    parameters = list(layers.parameters())
+    output = layers[0](x)
+    logits = layers[1:](output)
+    cotangents = torch.randn(3 * 5, *logits.shape[1:])
+    kernels, rules, members = Kernels(), torch.tensor(rules), torch.tensor([0])
+    one, all_ = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+
+    def squares(u, groups, sums):
+        norms, well, _ = kernels.squares_each(logits, u, torch.tensor(groups), rules, members, UNKNOWN, [output], [x], parameters, sums)
+        assert bool(well)
+        return norms
+
+    expected = [squares(u, [[5, int(k < 2), 1]], one) for k, u in enumerate(cotangents.split(5))]
+    found = squares(cotangents, [[10, 1, 2], [5, 0, 1]], all_)
+    torch.testing.assert_close(found, torch.cat(expected), rtol=1e-6, atol=0)
+    for sums, together in zip(one, all_):
+        assert sums.sum() > 0
+        torch.testing.assert_close(together, sums, rtol=1e-5, atol=1e-6)
+
+
 def test_a_bias_that_is_narrower_than_its_layer_is_summed():
     delta = torch.randn(3, 4)
     output = torch.randn(3, 4, requires_grad=True)  # of zeros everything would be done in double

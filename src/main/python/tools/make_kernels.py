@@ -188,6 +188,25 @@ class Kernels(torch.nn.Module):
             allow_unused=True,
         )
 
+    def pull_all_to_taps(self, logits: torch.Tensor, cotangents: torch.Tensor,
+                         outputs: List[torch.Tensor]) -> List[Optional[torch.Tensor]]:
+        """As above, of several cotangents for the same logits, one behind the other: one backward pass each."""
+        examples = logits.size(0)
+        pulls = cotangents.size(0) // examples
+        if pulls == 1:
+            return self.pull_to_taps(logits, cotangents, outputs)
+        together = torch.jit.annotate(List[Optional[torch.Tensor]], [])
+        for pull in range(pulls):
+            rows = pull * examples
+            for tap, d in enumerate(self.pull_to_taps(logits, cotangents[rows:rows + examples], outputs)):
+                with torch.no_grad():
+                    if pull == 0:
+                        together.append(None if d is None else d.new_empty([pulls * examples] + list(d.size())[1:]))
+                    whole = together[tap]
+                    if d is not None and whole is not None:
+                        whole[rows:rows + examples].copy_(d)
+        return together
+
     @torch.jit.export
     def products_of_copies(
         self,
@@ -273,6 +292,8 @@ class Kernels(torch.nn.Module):
     ) -> List[torch.Tensor]:
         """The vector-Jacobian product of every example by itself, from the gradients at its taps.
 
+        The cotangents are of all examples of the pass, which may be copies of a batch; or of several pulls through it,
+        one behind the other. Then ``features`` are of one of them.
         The examples come in groups, the rows of ``flags``: how many, whether their squares are to be added to the next
         tensors of ``sums``, one for each parameter, and of how many pulls they are, each as large as the others. A row
         of ``rules`` is a parameter's rule, its first place and the number of places in ``members``, which lists taps,
@@ -280,8 +301,9 @@ class Kernels(torch.nn.Module):
         Returns squared norms (float64, example by parameter, -1 where no gradient path leads), whether all is well (if
         a value could overflow, 0, and nothing has been added to ``sums``), and by tap the longest input.
         """
-        deltas = self.pull_to_taps(logits, cotangents, outputs)
-        examples = logits.size(0)
+        deltas = self.pull_all_to_taps(logits, cotangents, outputs)
+        examples = cotangents.size(0)
+        shared = examples > logits.size(0)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
@@ -308,7 +330,7 @@ class Kernels(torch.nn.Module):
                 xs = torch.jit.annotate(List[torch.Tensor], [])
                 for tap, d in enumerate(deltas):
                     ds.append(d[start:end] if sliced and d is not None else d)
-                    xs.append(features[tap][start:end] if sliced else features[tap])
+                    xs.append(features[tap][start:end] if sliced and not shared else features[tap])
                 adding = group[1] == 1
                 totals = sums[first:first + len(plan)] if adding else torch.jit.annotate(List[torch.Tensor], [])
                 norms.append(self.group_squares(group[0], group[2], plan, places, wide, ds, xs, parameters, totals))
@@ -356,8 +378,15 @@ class Kernels(torch.nn.Module):
                 if rule[0] == 0:
                     sums = sums * self.row_norms(xs[0][:examples // pulls])
                 norms.append(sums.reshape(-1))
+            elif rule[0] == 2:
+                norms.append(self.convolution_squares(rule, ds, xs, parameters[p], total, in_double))
             else:
-                norms.append(self.contract(rule, ds, xs, parameters[p], total, in_double))
+                inputs = xs[0].size(0)
+                parts = torch.jit.annotate(List[torch.Tensor], [])
+                for start in range(0, examples, inputs):
+                    part = [d[start:start + inputs] for d in ds] if inputs < examples else ds
+                    parts.append(self.contract(rule, part, xs, parameters[p], total, in_double))
+                norms.append(torch.cat(parts))
         return torch.stack(norms, 1)
 
     def norms_by_pull(self, deltas: List[Optional[torch.Tensor]], pulls: int) -> List[List[float]]:
@@ -424,8 +453,6 @@ class Kernels(torch.nn.Module):
         With ``in_double`` all is done in double, since squares of small float32 numbers are zero.
         """
         kind = rule[0]
-        if kind == 2:
-            return self.convolution_squares(rule, ds, xs, parameter, total, in_double)
         shape = parameter.size()
         deltas = torch.jit.annotate(List[torch.Tensor], [])
         others = torch.jit.annotate(List[torch.Tensor], [])
@@ -465,10 +492,12 @@ class Kernels(torch.nn.Module):
                             parameter: torch.Tensor, total: Optional[torch.Tensor], in_double: bool) -> torch.Tensor:
         """Squared norms by example of a convolution's weight; the squares are added to ``total``.
 
-        Patches are unfolded group by group and for as many examples at a time as give 64 MiB of them, or one.
+        Patches are unfolded group by group and for as many examples at a time as give 64 MiB of them, or one; all
+        pulls of them use the same.
         """
         shape = parameter.size()
-        examples = ds[0].size(0)
+        examples = xs[0].size(0)
+        pulls = ds[0].size(0) // examples
         groups = rule[9]
         rows = shape[0] // groups
         channels = shape[1]
@@ -480,11 +509,11 @@ class Kernels(torch.nn.Module):
             height = 1 if flat else xs[i].size(2)
             down = (height + 2 * rule[5] - rule[7] * (kernel[0] - 1) - 1) // rule[3] + 1
             across = (xs[i].size(-1) + 2 * rule[6] - rule[8] * (kernel[1] - 1) - 1) // rule[4] + 1
-            assert d.numel() == examples * shape[0] * down * across, "a convolution's output and features do not fit"
+            assert d.numel() == pulls * examples * shape[0] * down * across, "a convolution's output and features do not fit"
             positions += down * across
         size = 8 if in_double or ds[0].dtype == torch.float64 else 4
         step = max(1, 67108864 // max(1, positions * columns * size))
-        norms = torch.zeros([examples], dtype=torch.float64, device=ds[0].device)
+        norms = torch.zeros([pulls * examples], dtype=torch.float64, device=ds[0].device)
         for group in range(groups):
             part: Optional[torch.Tensor] = None
             if total is not None:
@@ -492,12 +521,9 @@ class Kernels(torch.nn.Module):
             start = 0
             while start < examples:
                 end = min(start + step, examples)
-                deltas = torch.jit.annotate(List[torch.Tensor], [])
                 patches = torch.jit.annotate(List[torch.Tensor], [])
-                for i, delta in enumerate(ds):
-                    d = self.wide(delta[start:end, group * rows:(group + 1) * rows], in_double)
-                    x = self.wide(xs[i][start:end, group * channels:(group + 1) * channels], in_double)
-                    deltas.append(d.reshape(end - start, rows, -1).transpose(1, 2))
+                for features in xs:
+                    x = self.wide(features[start:end, group * channels:(group + 1) * channels], in_double)
                     patches.append(
                         torch._C._nn.im2col(
                             x.unsqueeze(-2) if flat else x,
@@ -507,9 +533,15 @@ class Kernels(torch.nn.Module):
                             [rule[3], rule[4]],
                         ).transpose(1, 2)
                     )
-                d = torch.cat(deltas, 1) if len(deltas) > 1 else deltas[0]
                 a = torch.cat(patches, 1) if len(patches) > 1 else patches[0]
-                norms[start:end] += self.product_squares(d, a, part, False)
+                for pull in range(pulls):
+                    first, last = pull * examples + start, pull * examples + end
+                    deltas = torch.jit.annotate(List[torch.Tensor], [])
+                    for delta in ds:
+                        d = self.wide(delta[first:last, group * rows:(group + 1) * rows], in_double)
+                        deltas.append(d.reshape(end - start, rows, -1).transpose(1, 2))
+                    d = torch.cat(deltas, 1) if len(deltas) > 1 else deltas[0]
+                    norms[first:last] += self.product_squares(d, a, part, False)
                 start = end
         return norms
 

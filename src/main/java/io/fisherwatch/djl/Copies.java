@@ -106,7 +106,7 @@ final class Copies {
       return 1;
     }
     long parameters = model.parameters().stream().mapToLong(Parameter::elements).sum();
-    return CopyBudget.copies(model.isOnGpu(), parameters, rows, tapBytes, bytes());
+    return CopyBudget.copies(model.isOnGpu(), parameters, rows, tapBytes, logits.bytes());
   }
 
   /** The tapped pass of so many copies; empty if the graph or the device does not take as many. */
@@ -126,9 +126,5 @@ final class Copies {
       LOG.warn("a pass over {} copies of a batch is made one by one: {}", copies, e.getMessage());
       return Optional.empty();
     }
-  }
-
-  private long bytes() {
-    return (long) logits.rows() * logits.classes() * (logits.isDouble() ? 8 : 4);
   }
 }

@@ -5,9 +5,9 @@ import ai.djl.ndarray.NDList;
 
 /**
  * How many examples of a batch are squared in one pass, whose taps all lie in memory together, and
- * whose logits are copied to the JVM's. A first pass takes few, by the size of the inputs and the
- * widths of all layers, and tells how much an example takes; so it hangs on nothing but the model,
- * the batch and the kind of device.
+ * whose logits are copied to the JVM's; and how many pulls through it are made in one call. By what
+ * an example takes, unless the whole batch fits anyway; so it hangs on nothing but the model, the
+ * batch and the kind of device.
  */
 final class TapBudget {
 
@@ -23,49 +23,51 @@ final class TapBudget {
   /** Logits of a pass, on the JVM's heap, with as much beside it for their cotangents. */
   static final long LOGIT_BYTES = 64L << 20;
 
+  /** Gradients at the taps, of all pulls of one call. Of a DistilBERT one pull at a time. */
+  private static final long PULLS_BYTES = 128L << 20;
+
   private static final int MOST = 1024;
 
-  private final long mostBytes;
-  private int examples;
-  private boolean measured;
-
-  private TapBudget(long mostBytes, int examples) {
-    this.mostBytes = mostBytes;
-    this.examples = examples;
-  }
+  private TapBudget() {}
 
   /**
-   * The budget of a batch. Before a pass, every number of an example's widest input is taken for a
-   * position that goes through all layers and comes out as logits, as wide as a dimension of a
-   * parameter can make them: a few examples where that is much.
+   * How many examples surely fit, by the inputs and the model. Every number of an example's widest
+   * input is taken for a position that goes through all layers and comes out as logits, as wide as
+   * a dimension of a parameter can make them.
    *
    * @param widest the largest dimension of a parameter, such as a vocabulary
    * @param widths the sum of all dimensions of all matrices
    */
-  static TapBudget of(boolean gpu, NDList inputs, int examples, long widest, long widths) {
+  static int unseen(boolean gpu, NDList inputs, int examples, long widest, long widths) {
     long numbers = 1;
     for (NDArray input : inputs) {
       numbers = Math.max(numbers, input.size() / examples);
     }
-    long mostBytes = gpu ? GPU_BYTES : CORE_BYTES;
-    long byTaps = mostBytes / Float.BYTES / numbers / Math.max(1, widths);
+    long byTaps = bytes(gpu) / Float.BYTES / numbers / Math.max(1, widths);
     long byLogits = LOGIT_BYTES / Float.BYTES / numbers / Math.max(1, widest);
-    return new TapBudget(mostBytes, bounded(Math.min(byTaps, byLogits)));
+    return bounded(Math.min(byTaps, byLogits));
   }
 
-  /** Examples of the next pass. */
-  int examples() {
-    return examples;
+  /** How many examples fit whose taps and logits take so much each. */
+  static int seen(boolean gpu, long tapBytes, long logitBytes) {
+    return bounded(
+        Math.min(bytes(gpu) / Math.max(1, tapBytes), LOGIT_BYTES / Math.max(1, logitBytes)));
   }
 
-  /** Takes in what an example's taps and its logits take. */
-  void learn(long tapBytes, long logitBytes) {
-    if (!measured) {
-      examples =
-          bounded(
-              Math.min(mostBytes / Math.max(1, tapBytes), LOGIT_BYTES / Math.max(1, logitBytes)));
-      measured = true;
-    }
+  /** How many examples a pass takes, of passes as alike as can be. */
+  static int evenly(int examples, int most) {
+    int passes = (examples + most - 1) / most;
+    return (examples + passes - 1) / passes;
+  }
+
+  /** How many pulls are made in one call, whose gradients at the taps take so much each. */
+  static int pulls(long deltaBytes, long logitBytes) {
+    return bounded(
+        Math.min(PULLS_BYTES / Math.max(1, deltaBytes), LOGIT_BYTES / Math.max(1, logitBytes)));
+  }
+
+  private static long bytes(boolean gpu) {
+    return gpu ? GPU_BYTES : CORE_BYTES;
   }
 
   private static int bounded(long examples) {

@@ -49,12 +49,18 @@ final class TappedOutputs {
 
   /** What they take. */
   long bytes() {
+    return bytes(outputs) + bytes(features);
+  }
+
+  /** What the gradients at them take. */
+  long deltaBytes() {
+    return bytes(outputs);
+  }
+
+  private static long bytes(NDList arrays) {
     long bytes = 0;
-    for (int tap = 0; tap < outputs.size(); tap++) {
-      NDArray output = outputs.get(tap);
-      NDArray given = features.get(tap);
-      bytes += output.size() * output.getDataType().getNumOfBytes();
-      bytes += given.size() * given.getDataType().getNumOfBytes();
+    for (NDArray array : arrays) {
+      bytes += array.size() * array.getDataType().getNumOfBytes();
     }
     return bytes;
   }
@@ -72,7 +78,7 @@ final class TappedOutputs {
   /**
    * Every example's gradient, squared.
    *
-   * @param cotangents as the logits
+   * @param cotangents as the logits, or of several pulls, one behind the other
    * @param groups of examples that follow one another: how many, 1 if their squares are added, and
    *     of how many pulls
    * @param sums of the groups that add, one array for each parameter

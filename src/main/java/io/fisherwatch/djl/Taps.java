@@ -31,7 +31,8 @@ final class Taps {
   private @Nullable String reason;
   private @Nullable String deferral;
   private boolean proven;
-  private Fitting fitting = new Fitting(List.of(), 0);
+  private Fitting examples = Fitting.UNKNOWN;
+  private Fitting copies = Fitting.UNKNOWN;
 
   private Taps(@Nullable TapTable table, PtNDManager manager, @Nullable String reason) {
     this.table = table;
@@ -111,18 +112,32 @@ final class Taps {
     return areProven() && table().multiplies();
   }
 
-  /** How many copies of a pass are worth it, at most, by the shapes of its inputs. */
-  private record Fitting(List<Shape> inputs, int copies) {}
+  /** How many fit, by the shapes of inputs; the last is kept: one batch is mostly like the next. */
+  private record Fitting(List<Shape> inputs, int count) {
+
+    static final Fitting UNKNOWN = new Fitting(List.of(), 0);
+
+    int of(List<Shape> shapes) {
+      return shapes.equals(inputs) ? count : 0;
+    }
+  }
 
   /** How many copies of a pass with such inputs are worth it, at most; 0 if that is not known. */
   int copiesOf(List<Shape> inputs) {
-    Fitting known = fitting;
-    return inputs.equals(known.inputs()) ? known.copies() : 0;
+    return copies.of(inputs);
   }
 
-  /** The last found is kept: one batch is mostly shaped like the next. */
-  void learnCopies(List<Shape> inputs, int copies) {
-    fitting = new Fitting(inputs, copies);
+  void learnCopies(List<Shape> inputs, int most) {
+    copies = new Fitting(inputs, most);
+  }
+
+  /** How many examples with such inputs fit into a pass; 0 if that is not known. */
+  int examplesOf(List<Shape> inputs) {
+    return examples.of(inputs);
+  }
+
+  void learnExamples(List<Shape> inputs, int most) {
+    examples = new Fitting(inputs, most);
   }
 
   TapTable table() {

@@ -4,6 +4,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValueUtils;
@@ -14,6 +15,7 @@ import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
 import io.fisherwatch.runtime.OutputSelector;
 import io.fisherwatch.safetensors.HostTensor;
+import java.util.List;
 
 /** The inputs of a batch on the device. */
 final class TorchBatch implements BoundBatch {
@@ -22,16 +24,15 @@ final class TorchBatch implements BoundBatch {
   private final PtNDManager manager;
   private final NDList inputs;
   private final int examples;
-  private final TapBudget budget;
+
+  /** Examples of a tapped pass; 0 until that is asked for. */
+  private int together;
 
   TorchBatch(TorchModel model, PtNDManager manager, NDList inputs, int examples) {
     this.model = model;
     this.manager = manager;
     this.inputs = inputs;
     this.examples = examples;
-    this.budget =
-        TapBudget.of(
-            model.isOnGpu(), inputs, examples, model.table().widest(), model.table().widths());
   }
 
   TorchModel model() {
@@ -63,12 +64,30 @@ final class TorchBatch implements BoundBatch {
 
   @Override
   public ExamplePass forwardEach(int from) throws ModelException {
-    TorchExamplePass pass = forwardEach(from, Math.min(examples, from + budget.examples()));
-    Logits logits = pass.logits();
-    long numbers = (long) logits.positions() * logits.classes();
-    int bytes = logits.isDouble() ? Double.BYTES : Float.BYTES;
-    budget.learn(pass.bytes() / logits.examples(), numbers * bytes);
-    return pass;
+    if (together == 0) {
+      together = TapBudget.evenly(examples, most());
+    }
+    return forwardEach(from, Math.min(examples, from + together));
+  }
+
+  /** How many examples fit into a tapped pass: what one takes tells, if it is not plain. */
+  private int most() throws ModelException {
+    boolean gpu = model.isOnGpu();
+    ParameterTable table = model.table();
+    int unseen = TapBudget.unseen(gpu, inputs, examples, table.widest(), table.widths());
+    if (unseen >= examples) {
+      return unseen;
+    }
+    List<Shape> shapes = inputs.stream().map(input -> input.getShape().slice(1)).toList();
+    int known = model.taps().examplesOf(shapes);
+    if (known > 0) {
+      return known;
+    }
+    try (TorchExamplePass one = forwardEach(0, 1)) {
+      int seen = TapBudget.seen(gpu, one.bytes(), one.logits().bytes());
+      model.taps().learnExamples(shapes, seen);
+      return seen;
+    }
   }
 
   /** As above, of the examples from one to another. */

@@ -62,7 +62,7 @@ final class TorchExamplePass implements ExamplePass {
 
   @Override
   public int pullsTogether() {
-    return pass.copies().most(taps);
+    return Math.max(pass.copies().most(taps), TapBudget.pulls(taps.deltaBytes(), logits().bytes()));
   }
 
   @Override
@@ -82,7 +82,10 @@ final class TorchExamplePass implements ExamplePass {
     return gradients;
   }
 
-  /** By one pass over as many copies of the examples; empty if something could overflow. */
+  /**
+   * By one pass over as many copies of the examples, or a backward pass for each whose squares are
+   * made together; empty if something could overflow.
+   */
   private Optional<List<List<Gradient>>> together(List<Pull> pulls) throws ModelException {
     int examples = logits().examples();
     List<long[]> groups = new ArrayList<>();
@@ -105,12 +108,15 @@ final class TorchExamplePass implements ExamplePass {
       if (sums.isEmpty()) {
         sums.add(scope.create(0f));
       }
-      Optional<TappedOutputs> copies = pass.copies().forward(pulls.size(), scope);
-      if (copies.isEmpty()) {
+      Optional<TappedOutputs> outputs =
+          pulls.size() <= pass.copies().most(taps)
+              ? pass.copies().forward(pulls.size(), scope)
+              : Optional.of(taps);
+      if (outputs.isEmpty()) {
         return Optional.empty();
       }
       NDArray cotangents = pass.onCopies(pulls.stream().map(Pull::cotangents).toList(), scope);
-      return copies
+      return outputs
           .get()
           .squares(cotangents, groups.toArray(long[][]::new), sums, scope)
           .map(norms -> split(gradients(norms), examples));

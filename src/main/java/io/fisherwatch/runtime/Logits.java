@@ -72,6 +72,11 @@ public final class Logits {
     return wide;
   }
 
+  /** What they take, in bytes. */
+  public long bytes() {
+    return (long) rows() * classes * (wide ? Double.BYTES : Float.BYTES);
+  }
+
   /** A copy of one row. */
   public double[] row(int row) {
     double[] logits = new double[classes];

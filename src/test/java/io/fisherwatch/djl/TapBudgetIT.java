@@ -12,10 +12,11 @@ import org.junit.jupiter.api.Test;
 class TapBudgetIT {
 
   private static final int EXAMPLES = 32;
+  private static final long MIB = 1 << 20;
 
   @Test
-  void wideHead_firstPass_isOneExample() {
-    assertThat(budget(false, 512, DataType.INT64, 50_304, 90_000).examples()).isEqualTo(1);
+  void wideHead_surelyFits_oneExample() {
+    assertThat(unseen(false, 512, DataType.INT64, 50_304, 90_000)).isEqualTo(1);
   }
 
   /**
@@ -23,35 +24,41 @@ class TapBudgetIT {
    * too: its vocabulary could be the logits'.
    */
   @Test
-  void firstPass_takesWhatFitsByTheWidths() {
-    assertThat(budget(false, 64, DataType.FLOAT32, 64, 154).examples()).isEqualTo(1024);
-    assertThat(budget(false, 64, DataType.INT64, 30_522, 118_000).examples()).isEqualTo(8);
-    assertThat(budget(true, 64, DataType.INT64, 30_522, 118_000).examples()).isEqualTo(8);
-    assertThat(budget(true, 64, DataType.INT64, 3_072, 118_000).examples()).isEqualTo(17);
+  void whatSurelyFits_goesByTheWidths() {
+    assertThat(unseen(false, 64, DataType.FLOAT32, 64, 154)).isEqualTo(1024);
+    assertThat(unseen(false, 64, DataType.INT64, 30_522, 118_000)).isEqualTo(8);
+    assertThat(unseen(true, 64, DataType.INT64, 30_522, 118_000)).isEqualTo(8);
+    assertThat(unseen(true, 64, DataType.INT64, 3_072, 118_000)).isEqualTo(17);
   }
 
   @Test
-  void laterPasses_areBoundedByTapsAndLogits() {
-    long mib = 1 << 20;
-    TapBudget budget = budget(false, 64, DataType.FLOAT32, 10, 154);
-    budget.learn(mib, 4 * mib);
-    assertThat(budget.examples()).isEqualTo(16);
-    TapBudget taps = budget(false, 64, DataType.FLOAT32, 10, 154);
-    taps.learn(25 * mib, 4);
-    assertThat(taps.examples()).isEqualTo(10);
-    TapBudget onGpu = budget(true, 64, DataType.FLOAT32, 10, 154);
-    onGpu.learn(25 * mib, 4);
-    assertThat(onGpu.examples()).isEqualTo(20);
-    TapBudget wide = budget(false, 64, DataType.FLOAT32, 10, 154);
-    wide.learn(mib, 512L * 50_304 * Float.BYTES);
-    assertThat(wide.examples()).isEqualTo(1);
+  void whatWasSeen_isBoundedByTapsAndLogits() {
+    assertThat(TapBudget.seen(false, MIB, 4 * MIB)).isEqualTo(16);
+    assertThat(TapBudget.seen(false, 25 * MIB, 4)).isEqualTo(10);
+    assertThat(TapBudget.seen(true, 25 * MIB, 4)).isEqualTo(20);
+    assertThat(TapBudget.seen(false, MIB, 512L * 50_304 * Float.BYTES)).isEqualTo(1);
   }
 
-  private static TapBudget budget(
-      boolean gpu, int numbers, DataType type, long widest, long widths) {
+  @Test
+  void passes_areAsAlikeAsCanBe() {
+    assertThat(TapBudget.evenly(64, 40)).isEqualTo(32);
+    assertThat(TapBudget.evenly(65, 40)).isEqualTo(33);
+    assertThat(TapBudget.evenly(5, 1)).isEqualTo(1);
+    assertThat(TapBudget.evenly(5, 1024)).isEqualTo(5);
+  }
+
+  @Test
+  void pulls_areBoundedByTheirGradientsAndCotangents() {
+    assertThat(TapBudget.pulls(13 * MIB, 2560)).isEqualTo(9);
+    assertThat(TapBudget.pulls(104 * MIB, 128)).isEqualTo(1);
+    assertThat(TapBudget.pulls(1000 * MIB, 128)).isEqualTo(1);
+    assertThat(TapBudget.pulls(MIB, 32 * MIB)).isEqualTo(2);
+  }
+
+  private static int unseen(boolean gpu, int numbers, DataType type, long widest, long widths) {
     try (NDManager manager = NDManager.newBaseManager()) {
       NDList inputs = new NDList(manager.zeros(new Shape(EXAMPLES, numbers), type));
-      return TapBudget.of(gpu, inputs, EXAMPLES, widest, widths);
+      return TapBudget.unseen(gpu, inputs, EXAMPLES, widest, widths);
     }
   }
 }
