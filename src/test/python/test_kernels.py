@@ -167,6 +167,33 @@ def test_pulls_made_together_are_those_made_one_by_one(kind):
         torch.testing.assert_close(together, sums, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("compared", [True, False])
+@pytest.mark.parametrize("positions", [(), (3,)])
+def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(positions, compared):
+    torch.manual_seed(5)
+    first, scale, last = nn.Linear(400, 300), nn.LayerNorm(300), nn.Linear(300, 6)
+    x, cotangents = torch.randn(5, *positions, 400), torch.randn(15, *positions, 6)
+    parameters = [first.weight, first.bias, scale.weight, last.weight]
+    rules = torch.tensor([[0, 0, 1, 0], [5, 0, 1, 0], [4, 1, 1, 0], [0, 2, 1, 0]])
+
+    def products(inputs):
+        a = first(inputs)
+        b = scale(a)
+        normal = ((b - scale.bias) / scale.weight).detach()
+        c = last(b)
+        settings = [torch.tensor(3), torch.tensor([compared]), rules, torch.tensor([0, 1, 2])]
+        return Kernels().products_of_copies(c, cotangents, *settings, [a, b, c], [inputs, normal, b.detach()], parameters)
+
+    (one, reached, failed), (copied, _, _) = products(x), products(x.repeat(3, *(1 for _ in positions), 1))
+    assert bool(reached.all()) and not bool(failed)
+    torch.testing.assert_close(one, copied, rtol=1e-4, atol=1e-4)
+    gradients = [torch.autograd.grad(last(scale(first(x))), parameters, u) for u in cotangents.split(5)]
+    for p in range(len(parameters)):
+        flat = torch.stack([g[p].double().flatten() for g in gradients])
+        expected = flat @ flat.T if compared else flat.square().sum(1, keepdim=True)
+        torch.testing.assert_close(one[p], expected, rtol=1e-4, atol=1e-3)
+
+
 def test_a_bias_that_is_narrower_than_its_layer_is_summed():
     delta = torch.randn(3, 4)
     output = torch.randn(3, 4, requires_grad=True)  # of zeros everything would be done in double

@@ -168,6 +168,13 @@ class Kernels(torch.nn.Module):
 
     def products_of_rows(self, rows: torch.Tensor, compared: bool) -> torch.Tensor:
         """The inner products in float64 of all pairs of rows, or of each with itself."""
+        step = self.step(rows) // 2
+        products = self.products_of_columns(rows[:, :step], compared)
+        for start in range(step, rows.size(1), step):
+            products += self.products_of_columns(rows[:, start:start + step], compared)
+        return products
+
+    def products_of_columns(self, rows: torch.Tensor, compared: bool) -> torch.Tensor:
         wide = rows.to(torch.float64)
         if compared:
             return torch.mm(wide, wide.t())
@@ -222,10 +229,10 @@ class Kernels(torch.nn.Module):
     ) -> List[torch.Tensor]:
         """As ``products_together``, of a pass over so many copies of a batch, each with a cotangent of its own.
 
-        One backward pass to the taps makes them all. For rules without convolutions and embeddings. Where a product is
+        One backward pass to the taps makes them all; of a pass over the batch alone, one for each. For rules without convolutions and embeddings. Where a product is
         not finite the last result is 1: who wants to know which has to make them one by one.
         """
-        deltas = self.pull_to_taps(logits, cotangents, outputs)
+        deltas = self.pull_all_to_taps(logits, cotangents, outputs)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
@@ -251,13 +258,18 @@ class Kernels(torch.nn.Module):
 
     def gradients_of_copies(self, rule: List[int], d: torch.Tensor, x: torch.Tensor, parameter: torch.Tensor,
                             count: int) -> torch.Tensor:
-        """A parameter's gradients from one tap, one row for each copy of the batch."""
+        """A parameter's gradients from one tap, one row for each copy of the batch, or for each pull of one batch."""
         shape = parameter.size()
+        given = count * x.size(0) // d.size(0)
         if rule[0] == 0:
-            return torch.bmm(d.reshape(count, -1, shape[0]).transpose(1, 2), x.reshape(count, -1, shape[1])).flatten(1)
+            right = x.reshape(given, -1, shape[1]).expand(count, -1, -1)
+            return torch.bmm(d.reshape(count, -1, shape[0]).transpose(1, 2), right).flatten(1)
         if rule[0] == 1:
-            return torch.bmm(x.reshape(count, -1, shape[0]).transpose(1, 2), d.reshape(count, -1, shape[1])).flatten(1)
-        product = d * x if rule[0] == 4 else d
+            left = x.reshape(given, -1, shape[0]).expand(count, -1, -1)
+            return torch.bmm(left.transpose(1, 2), d.reshape(count, -1, shape[1])).flatten(1)
+        product = d
+        if rule[0] == 4:
+            product = d * x if given == count else (d.reshape([count] + list(x.size())) * x).reshape(d.size())
         if rule[3] == 1:
             return product.reshape(count, d.size(0) // count, shape[0], -1).sum([1, 3])
         return product.reshape(count, -1, parameter.numel()).sum(1)

@@ -55,13 +55,11 @@ final class Copies {
   }
 
   /**
-   * The tapped pass of so many copies, the same one as long as the number is the same; empty if one
-   * by one is cheaper, or if the graph or the device does not take as many.
+   * The tapped pass of so many copies, or of one if that is cheaper, for as many pulls; the same
+   * one as long as the number is the same. Empty if the graph or the device does not take as many.
    */
-  Optional<TappedOutputs> keep(int copies) throws ModelException {
-    if (copies > most(logits.rows(), 0) || copies > fitting()) {
-      return Optional.empty();
-    }
+  Optional<TappedOutputs> keep(int pulls) throws ModelException {
+    int copies = pulls > most(logits.rows(), 0) || pulls > fitting() ? 1 : pulls;
     if (count != copies) {
       if (owner != null) {
         owner.close();
@@ -74,7 +72,7 @@ final class Copies {
         scope.close();
       }
     }
-    return Optional.ofNullable(kept);
+    return Optional.ofNullable(kept).filter(one -> copies > 1 || pulls <= one.pullsTogether());
   }
 
   /** What one copy takes tells how many fit. */

@@ -52,9 +52,9 @@ final class TappedOutputs {
     return bytes(outputs) + bytes(features);
   }
 
-  /** What the gradients at them take. */
-  long deltaBytes() {
-    return bytes(outputs);
+  /** How many pulls through them are made in one call, at most. */
+  int pullsTogether() {
+    return TapBudget.pulls(bytes(outputs), bytes(new NDList(logits)));
   }
 
   private static long bytes(NDList arrays) {
@@ -118,9 +118,9 @@ final class TappedOutputs {
   }
 
   /**
-   * Gradients of the copies of a batch: inner products of all pairs by parameter, or if they are
-   * not compared of each with itself, whether a path leads to each, and 1 if anything is not
-   * finite.
+   * Gradients of the copies of a batch, or of so many pulls of one: inner products of all pairs by
+   * parameter, or if they are not compared of each with itself, whether a path leads to each, and 1
+   * if anything is not finite.
    */
   NDList products(NDArray cotangents, int copies, boolean compared, PtNDManager scope)
       throws ModelException {

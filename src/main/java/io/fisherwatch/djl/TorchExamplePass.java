@@ -62,7 +62,12 @@ final class TorchExamplePass implements ExamplePass {
 
   @Override
   public int pullsTogether() {
-    return Math.max(pass.copies().most(taps), TapBudget.pulls(taps.deltaBytes(), logits().bytes()));
+    return Math.max(copies(), taps.pullsTogether());
+  }
+
+  /** How many copies are worth it for as many pulls. */
+  int copies() {
+    return pass.copies().most(taps);
   }
 
   @Override
@@ -109,9 +114,7 @@ final class TorchExamplePass implements ExamplePass {
         sums.add(scope.create(0f));
       }
       Optional<TappedOutputs> outputs =
-          pulls.size() <= pass.copies().most(taps)
-              ? pass.copies().forward(pulls.size(), scope)
-              : Optional.of(taps);
+          pulls.size() <= copies() ? pass.copies().forward(pulls.size(), scope) : Optional.of(taps);
       if (outputs.isEmpty()) {
         return Optional.empty();
       }

@@ -128,7 +128,7 @@ final class TorchForwardPass implements ForwardPass {
             model.table().differentiated());
   }
 
-  /** By one pass over copies of the examples, if that is cheaper and nothing overflows. */
+  /** By a tapped pass of the examples, or of copies of them, if it can be and nothing overflows. */
   private Optional<NDList> productsOfCopies(
       List<Cotangents> all, boolean compared, PtNDManager scope) throws ModelException {
     if (all.size() == 1 || !model.taps().multiplies()) {
