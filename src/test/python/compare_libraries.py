@@ -210,6 +210,7 @@ def fisherwatch(case, rows, threads, folder, few, many):
         "rank 0, 1 probe": ["--rank", "0", "--probes", "1"],
         "rank 0, 4 probes": ["--rank", "0", "--probes", "4"],
         "exact": ["--estimator", "exact"],
+        "default, no spectrum": ["--spectrum", "none"],
         "exact, no spectrum": ["--estimator", "exact", "--spectrum", "none"],
     }
     for what, arguments in ways.items():
@@ -243,6 +244,18 @@ def digits(folder, trained):
     return Case(name, model, {"pixels": pixels[:128].contiguous()}, labels[:128].contiguous(), folder)
 
 
+def middling(folder):
+    """Random weights, inputs and labels: a perceptron of 535,818 parameters and convolutions of 97,290."""
+    torch.manual_seed(1)
+    perceptron = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+    convolutions = nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4096, 10),
+    )
+    for name, model, shape in (("perceptron", perceptron, (784,)), ("convolutions", convolutions, (3, 32, 32))):
+        yield Case(name, model, {"inputs": torch.randn(64, *shape)}, torch.randint(10, (64,)), folder)
+
+
 def distilbert(folder, made):
     from make_distilbert import DistilBertConfig, DistilBertForSequenceClassification, Logits
 
@@ -264,7 +277,7 @@ def measure(case, rows, parsed, folder, few, many, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--distilbert", type=pathlib.Path, help="folder that make_distilbert.py made")
-    parser.add_argument("--only", choices=("digits", "distilbert"), help="one of the models alone")
+    parser.add_argument("--only", choices=("digits", "middling", "distilbert"), help="one kind of models alone")
     parser.add_argument("--jar", type=pathlib.Path, default=Case.jar)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=9)
@@ -276,9 +289,11 @@ def main():
     rows = Rows()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for trained in (False, True) if parsed.only != "distilbert" else ():
+        for trained in (False, True) if parsed.only in (None, "digits") else ():
             measure(digits(folder, trained), rows, parsed, folder, 400, 1200, parsed.repeats)
-        if parsed.distilbert and parsed.only != "digits":
+        for case in middling(folder) if parsed.only in (None, "middling") else ():
+            measure(case, rows, parsed, folder, 10, 50, parsed.repeats)
+        if parsed.distilbert and parsed.only in (None, "distilbert"):
             case = distilbert(folder, parsed.distilbert)
             measure(case, rows, parsed, folder, 1, 3, max(1, parsed.repeats // 3))
     print(f"torch {torch.__version__}, {parsed.threads} threads, load {pathlib.Path('/proc/loadavg').read_text().split()[0]} at the end\n")
