@@ -9,10 +9,20 @@ from torch import nn
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "main/python/tools"))
 
-from make_kernels import Kernels  # noqa: E402
+from make_kernels import TARGET, Kernels  # noqa: E402
 
 MIB = 1 << 20
 UNKNOWN = torch.tensor([-1.0])
+
+
+@pytest.fixture(params=["python", "kernels.pt"])
+def kernels(request):
+    """As they are written, and as the runtime loads and runs them."""
+    if request.param == "python":
+        yield Kernels()
+    else:
+        with torch.jit.optimized_execution(False):
+            yield torch.jit.load(str(TARGET))
 
 
 def squares_each(layer, x, reduce, cotangents, rule):
@@ -80,7 +90,7 @@ def test_factors_out_of_range_whose_product_is_in_it(delta, feature, positions):
 
 @pytest.mark.parametrize(("rows", "columns"), [(900, 300), (2500, 900), (2, 200_000)])
 @pytest.mark.parametrize("kind", [0, 1])
-def test_products_of_large_layers_are_made_row_by_row(rows, columns, kind):
+def test_products_of_large_layers_are_made_row_by_row(kernels, rows, columns, kind):
     """By kind 1 the layer is x W; every example has other positions that a gradient comes back to, one has none."""
     torch.manual_seed(3)
     weight = torch.zeros(rows, columns)
@@ -88,7 +98,7 @@ def test_products_of_large_layers_are_made_row_by_row(rows, columns, kind):
     for example, dead in enumerate([[], [5, 6, 7, 8], [0, 1, 2], [1, 3, 8], [0, 8], list(range(9))]):
         delta[example, dead] = 0
     output = torch.randn(delta.shape, requires_grad=True)
-    kernels, total = Kernels(), torch.zeros_like(weight)
+    total = torch.zeros_like(weight)
     arguments = [torch.tensor([[kind, 0, 1] + [0] * 7]), torch.tensor([0]), UNKNOWN, [output], [x], [weight]]
     norms, well, longest = kernels.squares_each(output * 1.0, delta, torch.tensor([[6, 1, 1]]), *arguments, [total])
     assert bool(well)
@@ -136,7 +146,7 @@ def test_small_pulls_beside_large_ones_keep_their_norms(positions):
 
 
 @pytest.mark.parametrize("kind", ["tokens", "rows", "pictures", "indices"])
-def test_pulls_made_together_are_those_made_one_by_one(kind):
+def test_pulls_made_together_are_those_made_one_by_one(kernels, kind):
     torch.manual_seed(4)
     if kind == "pictures":
         layers, x = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), nn.Tanh(), nn.Flatten()), torch.randn(5, 4, 6, 6)
@@ -151,7 +161,7 @@ def test_pulls_made_together_are_those_made_one_by_one(kind):
     output = layers[0](x)
     logits = layers[1:](output)
     cotangents = torch.randn(3 * 5, *logits.shape[1:])
-    kernels, rules, members = Kernels(), torch.tensor(rules), torch.tensor([0])
+    rules, members = torch.tensor(rules), torch.tensor([0])
     one, all_ = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
 
     def squares(u, groups, sums):
@@ -169,7 +179,7 @@ def test_pulls_made_together_are_those_made_one_by_one(kind):
 
 @pytest.mark.parametrize("compared", [True, False])
 @pytest.mark.parametrize("positions", [(), (3,)])
-def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(positions, compared):
+def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(kernels, positions, compared):
     torch.manual_seed(5)
     first, scale, last = nn.Linear(400, 300), nn.LayerNorm(300), nn.Linear(300, 6)
     x, cotangents = torch.randn(5, *positions, 400), torch.randn(15, *positions, 6)
@@ -182,7 +192,7 @@ def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(positions, 
         normal = ((b - scale.bias) / scale.weight).detach()
         c = last(b)
         settings = [torch.tensor(3), torch.tensor([compared]), rules, torch.tensor([0, 1, 2])]
-        return Kernels().products_of_copies(c, cotangents, *settings, [a, b, c], [inputs, normal, b.detach()], parameters)
+        return kernels.products_of_copies(c, cotangents, *settings, [a, b, c], [inputs, normal, b.detach()], parameters)
 
     (one, reached, failed), (copied, _, _) = products(x), products(x.repeat(3, *(1 for _ in positions), 1))
     assert bool(reached.all()) and not bool(failed)

@@ -219,7 +219,7 @@ class Kernels(torch.nn.Module):
         self,
         logits: torch.Tensor,
         cotangents: torch.Tensor,
-        copies: torch.Tensor,
+        pulls: torch.Tensor,
         compared: torch.Tensor,
         rules: torch.Tensor,
         members: torch.Tensor,
@@ -227,16 +227,17 @@ class Kernels(torch.nn.Module):
         features: List[torch.Tensor],
         parameters: List[torch.Tensor],
     ) -> List[torch.Tensor]:
-        """As ``products_together``, of a pass over so many copies of a batch, each with a cotangent of its own.
+        """As ``products_together``, of a pass over as many copies of a batch, each with a cotangent of its own.
 
-        One backward pass to the taps makes them all; of a pass over the batch alone, one for each. For rules without convolutions and embeddings. Where a product is
-        not finite the last result is 1: who wants to know which has to make them one by one.
+        One backward pass to the taps makes them all; of a pass over the batch alone, one for each. For rules without
+        convolutions and embeddings. Where a product is not finite the last result is 1: who wants to know which has to
+        make them one by one.
         """
         deltas = self.pull_all_to_taps(logits, cotangents, outputs)
         with torch.no_grad():
             plan = torch.jit.annotate(List[List[int]], rules.tolist())
             places = torch.jit.annotate(List[int], members.tolist())
-            count = int(copies)
+            count = int(pulls)
             products = torch.jit.annotate(List[torch.Tensor], [])
             reached = torch.zeros([len(plan)], dtype=torch.int64)
             for p, rule in enumerate(plan):
@@ -269,7 +270,7 @@ class Kernels(torch.nn.Module):
             return torch.bmm(left.transpose(1, 2), d.reshape(count, -1, shape[1])).flatten(1)
         product = d
         if rule[0] == 4:
-            product = d * x if given == count else (d.reshape([count] + list(x.size())) * x).reshape(d.size())
+            product = (d.reshape([count // given, x.size(0)] + list(d.size())[1:]) * x).reshape(d.size())
         if rule[3] == 1:
             return product.reshape(count, d.size(0) // count, shape[0], -1).sum([1, 3])
         return product.reshape(count, -1, parameter.numel()).sum(1)

@@ -3,7 +3,6 @@ package io.fisherwatch.djl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.ModelException;
@@ -56,10 +55,28 @@ final class Copies {
 
   /**
    * The tapped pass of so many copies, or of one if that is cheaper, for as many pulls; the same
-   * one as long as the number is the same. Empty if the graph or the device does not take as many.
+   * one as long as the number is the same. Empty if the graph or the device does not take as many,
+   * or the batch is one example, of which it may not be known whether the taps hold.
    */
   Optional<TappedOutputs> keep(int pulls) throws ModelException {
-    int copies = pulls > most(logits.rows(), 0) || pulls > fitting() ? 1 : pulls;
+    if (batch.examples() == 1 || refused) {
+      return Optional.empty();
+    }
+    if (pulls <= most(logits.rows(), 0) && pulls <= fitting()) {
+      return kept(pulls);
+    }
+    Fitting together = batch.model().taps().pulls();
+    List<Fitting.Kind> kinds = Fitting.Kind.of(slices);
+    int known = together.of(kinds);
+    if (logits.examples() > batch.most() || (known > 0 && known < pulls)) {
+      return Optional.empty();
+    }
+    Optional<TappedOutputs> one = kept(1);
+    one.ifPresent(outputs -> together.learn(kinds, outputs.pullsTogether()));
+    return one.filter(outputs -> pulls <= outputs.pullsTogether());
+  }
+
+  private Optional<TappedOutputs> kept(int copies) throws ModelException {
     if (count != copies) {
       if (owner != null) {
         owner.close();
@@ -72,14 +89,14 @@ final class Copies {
         scope.close();
       }
     }
-    return Optional.ofNullable(kept).filter(one -> copies > 1 || pulls <= one.pullsTogether());
+    return Optional.ofNullable(kept);
   }
 
   /** What one copy takes tells how many fit. */
   private int fitting() throws ModelException {
-    Taps taps = batch.model().taps();
-    List<Shape> shapes = slices.stream().map(NDArray::getShape).toList();
-    int known = taps.copiesOf(shapes);
+    Fitting copies = batch.model().taps().copies();
+    List<Fitting.Kind> kinds = Fitting.Kind.of(slices);
+    int known = copies.of(kinds);
     if (known > 0) {
       return known;
     }
@@ -89,7 +106,7 @@ final class Copies {
         return 1;
       }
       int found = most(one.get());
-      taps.learnCopies(shapes, found);
+      copies.learn(kinds, found);
       return found;
     }
   }

@@ -5,9 +5,9 @@ import ai.djl.ndarray.NDList;
 
 /**
  * How many examples of a batch are squared in one pass, whose taps all lie in memory together, and
- * whose logits are copied to the JVM's; and how many pulls through it are made in one call. By what
- * an example takes, unless the whole batch fits anyway; so it hangs on nothing but the model, the
- * batch and the kind of device.
+ * whose logits are copied to the JVM's; and how many pulls through it are made in one call. What
+ * examples take tells, unless the whole batch fits by any reckoning; so it hangs on nothing but the
+ * model, the batch and the kind of device.
  */
 final class TapBudget {
 
@@ -31,9 +31,9 @@ final class TapBudget {
   private TapBudget() {}
 
   /**
-   * How many examples surely fit, by the inputs and the model. Every number of an example's widest
-   * input is taken for a position that goes through all layers and comes out as logits, as wide as
-   * a dimension of a parameter can make them.
+   * How many examples fit, reckoned from the inputs and the model alone. Every number of an
+   * example's widest input is taken for a position that goes through all layers and comes out as
+   * logits, as wide as a dimension of a parameter can make them.
    *
    * @param widest the largest dimension of a parameter, such as a vocabulary
    * @param widths the sum of all dimensions of all matrices

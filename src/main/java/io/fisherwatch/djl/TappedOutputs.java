@@ -122,7 +122,7 @@ final class TappedOutputs {
    * parameter, or if they are not compared of each with itself, whether a path leads to each, and 1
    * if anything is not finite.
    */
-  NDList products(NDArray cotangents, int copies, boolean compared, PtNDManager scope)
+  NDList products(NDArray cotangents, int pulls, boolean compared, PtNDManager scope)
       throws ModelException {
     try {
       return model
@@ -132,7 +132,7 @@ final class TappedOutputs {
               "products_of_copies",
               logits,
               cotangents,
-              (long) copies,
+              (long) pulls,
               new boolean[] {compared},
               model.taps().rules(),
               model.taps().members(),

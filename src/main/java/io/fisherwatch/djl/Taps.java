@@ -5,7 +5,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import io.fisherwatch.runtime.ModelException;
 import java.io.IOException;
-import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,8 +30,9 @@ final class Taps {
   private @Nullable String reason;
   private @Nullable String deferral;
   private boolean proven;
-  private Fitting examples = Fitting.UNKNOWN;
-  private Fitting copies = Fitting.UNKNOWN;
+  private final Fitting examples = new Fitting();
+  private final Fitting copies = new Fitting();
+  private final Fitting pulls = new Fitting();
 
   private Taps(@Nullable TapTable table, PtNDManager manager, @Nullable String reason) {
     this.table = table;
@@ -112,32 +112,19 @@ final class Taps {
     return areProven() && table().multiplies();
   }
 
-  /** How many fit, by the shapes of inputs; the last is kept: one batch is mostly like the next. */
-  private record Fitting(List<Shape> inputs, int count) {
-
-    static final Fitting UNKNOWN = new Fitting(List.of(), 0);
-
-    int of(List<Shape> shapes) {
-      return shapes.equals(inputs) ? count : 0;
-    }
+  /** Examples of a pass, by the kinds of one. */
+  Fitting examples() {
+    return examples;
   }
 
-  /** How many copies of a pass with such inputs are worth it, at most; 0 if that is not known. */
-  int copiesOf(List<Shape> inputs) {
-    return copies.of(inputs);
+  /** Copies of a pass that are worth it, by the kinds of its inputs. */
+  Fitting copies() {
+    return copies;
   }
 
-  void learnCopies(List<Shape> inputs, int most) {
-    copies = new Fitting(inputs, most);
-  }
-
-  /** How many examples with such inputs fit into a pass; 0 if that is not known. */
-  int examplesOf(List<Shape> inputs) {
-    return examples.of(inputs);
-  }
-
-  void learnExamples(List<Shape> inputs, int most) {
-    examples = new Fitting(inputs, most);
+  /** Pulls through a pass in one call, by the kinds of its inputs. */
+  Fitting pulls() {
+    return pulls;
   }
 
   TapTable table() {

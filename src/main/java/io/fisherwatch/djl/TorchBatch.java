@@ -4,7 +4,6 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.index.NDIndex;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValueUtils;
@@ -70,24 +69,22 @@ final class TorchBatch implements BoundBatch {
     return forwardEach(from, Math.min(examples, from + together));
   }
 
-  /** How many examples fit into a tapped pass: what one takes tells, if it is not plain. */
-  private int most() throws ModelException {
+  /** How many examples fit into a tapped pass: what two take tells, if it is not plain. */
+  int most() throws ModelException {
     boolean gpu = model.isOnGpu();
     ParameterTable table = model.table();
     int unseen = TapBudget.unseen(gpu, inputs, examples, table.widest(), table.widths());
     if (unseen >= examples) {
       return unseen;
     }
-    List<Shape> shapes = inputs.stream().map(input -> input.getShape().slice(1)).toList();
-    int known = model.taps().examplesOf(shapes);
-    if (known > 0) {
-      return known;
+    Fitting seen = model.taps().examples();
+    List<Fitting.Kind> kinds = Fitting.Kind.ofExample(inputs);
+    if (seen.of(kinds) == 0) {
+      try (TorchExamplePass two = forwardEach(0, 2)) {
+        seen.learn(kinds, TapBudget.seen(gpu, two.bytes() / 2, two.logits().bytes() / 2));
+      }
     }
-    try (TorchExamplePass one = forwardEach(0, 1)) {
-      int seen = TapBudget.seen(gpu, one.bytes(), one.logits().bytes());
-      model.taps().learnExamples(shapes, seen);
-      return seen;
-    }
+    return seen.of(kinds);
   }
 
   /** As above, of the examples from one to another. */
