@@ -3,6 +3,7 @@ package io.fisherwatch.monitor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.fisherwatch.djl.RandomCotangents;
 import io.fisherwatch.djl.TestDevice;
 import io.fisherwatch.djl.TorchRuntime;
 import io.fisherwatch.runtime.BoundBatch;
@@ -10,12 +11,10 @@ import io.fisherwatch.runtime.Cotangents;
 import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Gradient;
 import io.fisherwatch.runtime.GradientMemory;
-import io.fisherwatch.runtime.Logits;
 import io.fisherwatch.runtime.Model;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -58,7 +57,7 @@ class TogetherIT {
         BoundBatch bound = model.bind(one.batch(model).inputs());
         ForwardPass pass = bound.forward(0, bound.examples())) {
       assertThat(tapped && !bound.squaresEach()).isFalse();
-      List<Cotangents> all = cotangents(pass.logits());
+      List<Cotangents> all = RandomCotangents.of(pass.logits(), PROBES);
       List<Gradient> together = pass.pullBackTogether(all, true);
       assertThat(together).hasSize(PROBES);
       double largest = 0;
@@ -86,7 +85,7 @@ class TogetherIT {
         BoundBatch bound = model.bind(one.batch(model).inputs());
         ForwardPass pass = bound.forward(0, bound.examples())) {
       assertThat(bound.squaresEach()).isTrue();
-      List<Cotangents> all = cotangents(pass.logits());
+      List<Cotangents> all = RandomCotangents.of(pass.logits(), PROBES);
       List<Cotangents> others = new ArrayList<>(all.subList(1, PROBES));
       others.add(all.get(0));
       List<Gradient> compared = pass.pullBackTogether(all, true);
@@ -116,18 +115,5 @@ class TogetherIT {
             .isCloseTo(alone.innerProduct(before, p), within(error));
       }
     }
-  }
-
-  private static List<Cotangents> cotangents(Logits logits) {
-    SplittableRandom random = new SplittableRandom(5);
-    List<Cotangents> all = new ArrayList<>();
-    for (int k = 0; k < PROBES; k++) {
-      Cotangents one = new Cotangents(logits);
-      for (int row = 0; row < logits.rows(); row++) {
-        one.set(row, random.doubles(logits.classes(), -1, 1).toArray());
-      }
-      all.add(one);
-    }
-    return all;
   }
 }
