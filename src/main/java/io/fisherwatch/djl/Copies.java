@@ -68,7 +68,7 @@ final class Copies {
     Fitting together = batch.model().taps().pulls();
     List<Fitting.Kind> kinds = Fitting.Kind.of(slices);
     int known = together.of(kinds);
-    if (logits.examples() > batch.most() || (known > 0 && known < pulls)) {
+    if (refused || logits.examples() > batch.most() || (known > 0 && known < pulls)) {
       return Optional.empty();
     }
     Optional<TappedOutputs> one = kept(1);
