@@ -292,7 +292,7 @@ def main():
         for trained in (False, True) if parsed.only in (None, "digits") else ():
             measure(digits(folder, trained), rows, parsed, folder, 400, 1200, parsed.repeats)
         for case in middling(folder) if parsed.only in (None, "middling") else ():
-            measure(case, rows, parsed, folder, 10, 50, parsed.repeats)
+            measure(case, rows, parsed, folder, 4, 16, parsed.repeats)
         if parsed.distilbert and parsed.only in (None, "distilbert"):
             case = distilbert(folder, parsed.distilbert)
             measure(case, rows, parsed, folder, 1, 3, max(1, parsed.repeats // 3))
