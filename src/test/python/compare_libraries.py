@@ -204,7 +204,7 @@ def curvlinops(case, rows, repeats):
     rows.add(case, "curvlinops", "Hutchinson trace, 1 product", seconds, traces=traces)
 
 
-def fisherwatch(case, rows, threads, folder, few, many):
+def fisherwatch(case, rows, threads, folder, few, many, only):
     ways = {
         "default": [],
         "rank 0, 1 probe": ["--rank", "0", "--probes", "1"],
@@ -214,6 +214,8 @@ def fisherwatch(case, rows, threads, folder, few, many):
         "exact, no spectrum": ["--estimator", "exact", "--spectrum", "none"],
     }
     for what, arguments in ways.items():
+        if not what.endswith(only):
+            continue
         arguments = [*arguments, "--threads", str(threads)]
         diagonals = [case.estimate([*arguments, "--seed", str(seed)], diagonal=folder / "d.safetensors")[1] for seed in range(3)]
         cold = case.estimate(arguments)[0]
@@ -245,7 +247,7 @@ def digits(folder, trained):
 
 
 def middling(folder):
-    """Random weights, inputs and labels: a perceptron of 535,818 parameters and convolutions of 97,290."""
+    """Random weights, inputs and labels, without the spectrum: a perceptron of 535,818 parameters and convolutions of 97,290."""
     torch.manual_seed(1)
     perceptron = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
     convolutions = nn.Sequential(
@@ -266,9 +268,9 @@ def distilbert(folder, made):
     return Case("distilbert", model, {k: batch[k] for k in ("input_ids", "attention_mask")}, batch["labels"], folder)
 
 
-def measure(case, rows, parsed, folder, few, many, repeats):
+def measure(case, rows, parsed, folder, few, many, repeats, only=""):
     case.exact = case.estimate(["--estimator", "exact", "--threads", str(parsed.threads)], diagonal=folder / "e.safetensors")[1]
-    fisherwatch(case, rows, parsed.threads, folder, few, many)
+    fisherwatch(case, rows, parsed.threads, folder, few, many, only)
     rows.attempt(case, "nngeometry", lambda: nngeometry(case, rows, repeats))
     rows.attempt(case, "curvlinops", lambda: curvlinops(case, rows, repeats))
     rows.attempt(case, "BackPACK", lambda: backpack(case, rows, repeats))  # last: it puts hooks into the model
@@ -292,7 +294,8 @@ def main():
         for trained in (False, True) if parsed.only in (None, "digits") else ():
             measure(digits(folder, trained), rows, parsed, folder, 400, 1200, parsed.repeats)
         for case in middling(folder) if parsed.only in (None, "middling") else ():
-            measure(case, rows, parsed, folder, 4, 16, parsed.repeats)
+            few = 80 if case.name == "perceptron" else 4
+            measure(case, rows, parsed, folder, few, 3 * few, parsed.repeats, "no spectrum")
         if parsed.distilbert and parsed.only in (None, "distilbert"):
             case = distilbert(folder, parsed.distilbert)
             measure(case, rows, parsed, folder, 1, 3, max(1, parsed.repeats // 3))
