@@ -59,7 +59,7 @@ final class Copies {
    * or the batch is one example, of which it may not be known whether the taps hold.
    */
   Optional<TappedOutputs> keep(int pulls) throws ModelException {
-    if (batch.examples() == 1 || refused) {
+    if (batch.examples() == 1) {
       return Optional.empty();
     }
     if (pulls <= most(logits.rows(), 0) && pulls <= fitting()) {

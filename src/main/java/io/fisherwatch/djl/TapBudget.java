@@ -50,8 +50,7 @@ final class TapBudget {
 
   /** How many examples fit whose taps and logits take so much each. */
   static int seen(boolean gpu, long tapBytes, long logitBytes) {
-    return bounded(
-        Math.min(bytes(gpu) / Math.max(1, tapBytes), LOGIT_BYTES / Math.max(1, logitBytes)));
+    return fit(bytes(gpu), tapBytes, logitBytes);
   }
 
   /** How many examples a pass takes, of passes as alike as can be. */
@@ -62,8 +61,11 @@ final class TapBudget {
 
   /** How many pulls are made in one call, whose gradients at the taps take so much each. */
   static int pulls(long deltaBytes, long logitBytes) {
-    return bounded(
-        Math.min(PULLS_BYTES / Math.max(1, deltaBytes), LOGIT_BYTES / Math.max(1, logitBytes)));
+    return fit(PULLS_BYTES, deltaBytes, logitBytes);
+  }
+
+  private static int fit(long most, long bytes, long logitBytes) {
+    return bounded(Math.min(most / Math.max(1, bytes), LOGIT_BYTES / Math.max(1, logitBytes)));
   }
 
   private static long bytes(boolean gpu) {
