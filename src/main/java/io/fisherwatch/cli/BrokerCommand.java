@@ -28,8 +28,8 @@ final class BrokerCommand implements Callable<Integer> {
   @SuppressWarnings("try") // the interruption is held, not used
   public Integer call() throws IOException, UsageException {
     BrokerJars.require("broker");
-    try (EmbeddedBroker broker = EmbeddedBroker.start(port, Files.createDirectories(data));
-        Interruption interruption = Interruption.onShutdown()) {
+    try (Interruption interruption = Interruption.onShutdown();
+        EmbeddedBroker broker = EmbeddedBroker.start(port, Files.createDirectories(data))) {
       System.err.println("Kafka on " + broker.bootstrapServers() + "; Ctrl-C ends it");
       Thread.currentThread().join();
     } catch (InterruptedException e) {

@@ -86,19 +86,21 @@ final class DemoCommand implements Callable<Integer> {
         quiet
             ? new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8)
             : System.err;
+    Demo demo = new Demo(agent, folder, progress, trouble);
     try (Interruption interruption = Interruption.onShutdown()) {
-      Optional<RunSnapshot> last =
-          new Demo(agent, folder, progress, trouble)
-              .run(Optional.ofNullable(given), port, given != null && !exitWhenDone);
-      last.ifPresent(run -> System.out.print(FiguresTable.of(run.figures())));
-      return 0;
-    } catch (InterruptedException e) {
-      return 0; // Ctrl-C is how the demo ends
-    } finally {
-      if (kept == null) {
-        delete(folder);
+      try {
+        Optional<RunSnapshot> last =
+            demo.run(Optional.ofNullable(given), port, given != null && !exitWhenDone);
+        last.ifPresent(run -> System.out.print(FiguresTable.of(run.figures())));
+      } catch (InterruptedException e) {
+        return 0; // Ctrl-C is how the demo ends
+      } finally {
+        if (kept == null) {
+          delete(folder);
+        }
       }
     }
+    return 0;
   }
 
   private AgentConfig config() throws UsageException {

@@ -114,17 +114,35 @@ public final class Demo {
     try (TorchRuntime runtime = TorchRuntime.open("cpu", config.threads());
         KafkaEventSink sink = new KafkaEventSink(kafka);
         TrainingJob job = new TrainingJob(runtime, sink, checkpoints, scenario)) {
+      trainAndStay(job, agent, steps, failure, stayUp);
+    } finally {
+      agent.stop();
+      awaitEnd(watching);
+    }
+    return Optional.ofNullable(agent.runs().get(TrainingJob.RUN));
+  }
+
+  /** An interruption has ended when this throws: what is closed afterwards would be cut short. */
+  private void trainAndStay(
+      TrainingJob job,
+      Agent agent,
+      Optional<Long> steps,
+      AtomicReference<Throwable> failure,
+      boolean stayUp)
+      throws IOException, ModelException, InterruptedException {
+    try {
       train(job, agent, steps, failure);
       awaitAll(job, agent, failure);
       if (stayUp) {
         progress.println("training is done; Ctrl-C ends the page");
         Thread.currentThread().join();
       }
-    } finally {
-      agent.stop();
-      awaitEnd(watching);
+    } catch (IOException | ModelException | RuntimeException e) {
+      if (Thread.interrupted()) {
+        throw (InterruptedException) new InterruptedException().initCause(e);
+      }
+      throw e;
     }
-    return Optional.ofNullable(agent.runs().get(TrainingJob.RUN));
   }
 
   /** Also when interrupted: an agent must not be closed while it works. */

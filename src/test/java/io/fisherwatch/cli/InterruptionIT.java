@@ -1,0 +1,83 @@
+package io.fisherwatch.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Commands that end with SIGTERM, which is to them what Ctrl-C is, as processes of the jar. */
+@Timeout(120)
+class InterruptionIT {
+
+  private static final Path JAR = Path.of("target/fisherwatch.jar");
+
+  @TempDir Path folder;
+
+  @Test
+  void demoEndsInSilenceAndLeavesNothing() throws Exception {
+    Path log = folder.resolve("demo.log");
+    Path temporary = Files.createDirectory(folder.resolve("tmp"));
+
+    interrupted(log, "step 40:", "-Djava.io.tmpdir=" + temporary, "demo", "--port", "0");
+
+    assertThat(Files.readString(log)).doesNotContain("ERROR", "Exception", "fisherwatch: ");
+    try (Stream<Path> left = Files.list(temporary)) {
+      assertThat(left.map(path -> path.getFileName().toString()))
+          .noneMatch(name -> name.startsWith("fisherwatch-demo"));
+    }
+  }
+
+  @Test
+  void brokerClosesItsData() throws Exception {
+    Path data = folder.resolve("data");
+
+    interrupted(
+        folder.resolve("broker.log"),
+        "Ctrl-C",
+        "",
+        "broker",
+        "--port",
+        "0",
+        "--data",
+        data.toString());
+
+    try (Stream<Path> files = Files.walk(data)) {
+      assertThat(files.map(path -> path.getFileName().toString())).contains(".kafka_cleanshutdown");
+    }
+  }
+
+  /** Runs a command until it says something, then ends it. */
+  private static void interrupted(Path log, String says, String option, String... command)
+      throws IOException, InterruptedException {
+    List<String> line =
+        Stream.of(
+                Stream.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()),
+                Stream.of(option).filter(given -> !given.isEmpty()),
+                Stream.of("-Xmx512m", "-jar", JAR.toAbsolutePath().toString()),
+                Stream.of(command))
+            .flatMap(part -> part)
+            .toList();
+    ProcessBuilder builder =
+        new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(log.toFile());
+    builder.environment().keySet().removeIf(name -> name.startsWith("FISHERWATCH_"));
+    Process process = builder.start();
+    try {
+      while (!Files.readString(log).contains(says)) {
+        assertThat(process.isAlive()).as(Files.readString(log)).isTrue();
+        Thread.sleep(Duration.ofMillis(50).toMillis());
+      }
+      process.destroy();
+      assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+}
