@@ -7,6 +7,17 @@ from torch import nn
 from networks import Classifier
 
 
+class Greedy(nn.Module):
+    """Takes more memory than any machine has."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) + torch.zeros([1 << 46]).sum()
+
+
 def write_bad(folder):
     """A good graph, weights and batch, and beside them the bad ones; the names say what is wrong."""
     folder.mkdir(parents=True)
@@ -29,6 +40,7 @@ def write_bad(folder):
     torch.jit.freeze(torch.jit.trace(model, x)).save(str(folder / "frozen.pt"))
     save_trace(Classifier(5, 7, 1).eval(), x, folder / "one-class.pt")
     save_trace(nn.Sequential(nn.Linear(5, 6), nn.Unflatten(1, (1, 2, 3))).eval(), x, folder / "four-dimensions.pt")
+    torch.jit.script(Greedy(torch.jit.trace(model, x))).save(str(folder / "greedy.pt"))
 
     save_file({"x": x[:0]}, folder / "empty.safetensors")
     save_file({"y": x, "z": x.clone()}, folder / "missing-input.safetensors")

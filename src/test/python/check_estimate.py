@@ -53,6 +53,7 @@ BAD = {
     "frozen graph": ({"graph": "frozen.pt", "weights": None}, 1, "(?i)parameter|frozen"),
     "one class": ({"graph": "one-class.pt", "weights": None}, 1, "(?i)class"),
     "logits of four dimensions": ({"graph": "four-dimensions.pt", "weights": None}, 1, r"(?i)dimension|shape|\["),
+    "graph that takes all memory": ({"graph": "greedy.pt", "weights": None}, 1, "(?i)memory"),
     "empty batch": ({"batch": "empty.safetensors"}, 1, "(?i)empty|no example"),
     "batch without the input": ({"batch": "missing-input.safetensors", "inputs": "x"}, 1, r"x.*\by\b.*\bz\b"),
     "input of another type": ({"batch": "integer-input.safetensors"}, 1, "(?i)dtype|type|long|int64|i64"),

@@ -178,7 +178,7 @@ def test_pulls_made_together_are_those_made_one_by_one(kernels, kind):
 
 
 @pytest.mark.parametrize("compared", [True, False])
-@pytest.mark.parametrize("positions", [(), (3,)])
+@pytest.mark.parametrize("positions", [(), (3,), (60,)])  # the last has more rows than the weights are long
 def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(kernels, positions, compared):
     torch.manual_seed(5)
     first, scale, last = nn.Linear(400, 300), nn.LayerNorm(300), nn.Linear(300, 6)
@@ -202,6 +202,25 @@ def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(kernels, po
         flat = torch.stack([g[p].double().flatten() for g in gradients])
         expected = flat @ flat.T if compared else flat.square().sum(1, keepdim=True)
         torch.testing.assert_close(one[p], expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 9, 16])
+@pytest.mark.parametrize("scale", [1.0, 1e-18, 1e-25, 1e17, 1e25])
+def test_products_of_long_rows_are_those_in_double(kernels, rows, scale):
+    torch.manual_seed(9)
+    long = torch.randn(rows, 70001) * scale
+    exact = long.double() @ long.double().T
+    found = kernels.products_of_rows(long, True)
+    lengths = exact.diagonal().sqrt()
+    assert ((found - exact).abs() <= 1e-7 * torch.outer(lengths, lengths)).all()
+
+
+def test_products_of_a_vanished_row_are_those_in_double(kernels):
+    torch.manual_seed(9)
+    long = torch.randn(3, 70001)
+    long[1] *= 1e-24
+    exact = long.double() @ long.double().T
+    torch.testing.assert_close(kernels.products_of_rows(long, True), exact, rtol=1e-6, atol=0)
 
 
 def test_a_bias_that_is_narrower_than_its_layer_is_summed():

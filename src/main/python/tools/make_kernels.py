@@ -167,7 +167,16 @@ class Kernels(torch.nn.Module):
         return [found, reached, nonfinite]
 
     def products_of_rows(self, rows: torch.Tensor, compared: bool) -> torch.Tensor:
-        """The inner products in float64 of all pairs of rows, or of each with itself."""
+        """The inner products in float64 of all pairs of rows, or of each with itself.
+
+        Of long rows in float32 all pairs are summed in float32 over blocks of 1,024 numbers, unless one is so short that
+        products of its numbers may vanish, or so long that they overflow.
+        """
+        if compared and rows.size(1) > 65536 and rows.dtype == torch.float32:
+            found = self.products_in_blocks(rows)
+            lengths = found.diagonal()
+            if bool(((lengths > 1e-20) & (lengths < 1e30)).all()):
+                return found
         step = self.step(rows) // 2
         products = self.products_of_columns(rows[:, :step], compared)
         for start in range(step, rows.size(1), step):
@@ -179,6 +188,21 @@ class Kernels(torch.nn.Module):
         if compared:
             return torch.mm(wide, wide.t())
         return torch.linalg.vector_norm(wide, 2.0, [1]).square().unsqueeze(1)
+
+    def products_in_blocks(self, rows: torch.Tensor) -> torch.Tensor:
+        """Of up to eight rows with as many at a time: what multiplies small matrices fast does not do so from nine on."""
+        count = rows.size(0)
+        whole = rows.size(1) // 1024 * 1024
+        products = self.products_of_columns(rows[:, whole:], True)
+        blocks = rows[:, :whole].view(count, -1, 1024)
+        for i in range(0, count, 8):
+            left = blocks[i:i + 8].transpose(0, 1)
+            for j in range(0, i + 1, 8):
+                part = torch.bmm(left, blocks[j:j + 8].permute(1, 2, 0)).to(torch.float64).sum(0)
+                products[i:i + 8, j:j + 8] += part
+                if i != j:
+                    products[j:j + 8, i:i + 8] += part.t()
+        return products
 
     def no_products(self, count: int, compared: bool, device: torch.Tensor) -> torch.Tensor:
         return torch.zeros([count, count if compared else 1], dtype=torch.float64, device=device.device)
@@ -242,6 +266,12 @@ class Kernels(torch.nn.Module):
             reached = torch.zeros([len(plan)], dtype=torch.int64)
             for p, rule in enumerate(plan):
                 g: Optional[torch.Tensor] = None
+                only = places[rule[1]] if rule[0] <= 1 and rule[2] == 1 else -1
+                d = deltas[only] if only >= 0 else None
+                if d is not None and self.has_fewer_rows(rule, d, parameters[p], count):
+                    reached[p] = 1
+                    products.append(self.products_of_inputs(rule, d, features[only], parameters[p], count, bool(compared)))
+                    continue
                 for place in range(rule[1], rule[1] + rule[2]):
                     d = deltas[places[place]]
                     if d is not None:
@@ -256,6 +286,27 @@ class Kernels(torch.nn.Module):
             found = torch.stack(products).cpu()
             failed = torch.isfinite(found).all().logical_not().to(torch.int64)
             return [found, reached, failed.reshape(1)]
+
+    def has_fewer_rows(self, rule: List[int], d: torch.Tensor, parameter: torch.Tensor, count: int) -> bool:
+        """Whether products of the rows of a linear layer are less work than those of its gradients, by a rough count.
+
+        In double, against gradients in float32 whose products, of few long rows, take eight times as long as their count.
+        """
+        outputs, inputs = parameter.size(rule[0]), parameter.size(1 - rule[0])
+        rows = d.numel() // (count * outputs)
+        of_rows = 2 * rows * rows * (inputs + count * outputs) + 8 * count * count * rows * outputs
+        return of_rows < count * inputs * outputs * (rows + 8 * count)
+
+    def products_of_inputs(self, rule: List[int], d: torch.Tensor, x: torch.Tensor, parameter: torch.Tensor, count: int,
+                           compared: bool) -> torch.Tensor:
+        """Inner products of gradients that are not made: ⟨δᵀa, εᵀa⟩ = ⟨δ, (a aᵀ) ε⟩, in double."""
+        outputs = parameter.size(rule[0])
+        deltas = d.reshape(count, -1, outputs).to(torch.float64)
+        inputs = x.reshape(-1, parameter.size(1 - rule[0]))[:deltas.size(1)].to(torch.float64)
+        weighed = torch.bmm(torch.mm(inputs, inputs.t()).expand(count, -1, -1), deltas)
+        if compared:
+            return torch.mm(deltas.flatten(1), weighed.flatten(1).t())
+        return (deltas * weighed).sum([1, 2]).unsqueeze(1)
 
     def gradients_of_copies(self, rule: List[int], d: torch.Tensor, x: torch.Tensor, parameter: torch.Tensor,
                             count: int) -> torch.Tensor:

@@ -9,6 +9,7 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import io.fisherwatch.runtime.ModelException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /**
  * The device-side half of the runtime: the TorchScript functions of {@code
@@ -24,6 +26,12 @@ import java.util.List;
  * manager of the call.
  */
 final class Kernels {
+
+  /** The code of the one failure that is nobody's mistake. */
+  static final String OUT_OF_MEMORY = "out-of-memory";
+
+  private static final Pattern NO_MEMORY =
+      Pattern.compile("out of memory|can't allocate memory|not enough memory");
 
   private final PtSymbolBlock block;
 
@@ -133,6 +141,19 @@ final class Kernels {
       return host.create(flags);
     }
     throw new IllegalArgumentException("no setting: " + value);
+  }
+
+  /**
+   * What to say of a failure of the engine.
+   *
+   * @param code and
+   * @param what unless it is that no memory is left
+   */
+  static ModelException failure(String code, String what, EngineException e) {
+    String reason = reason(e);
+    return NO_MEMORY.matcher(reason).find()
+        ? new ModelException(OUT_OF_MEMORY, "no memory is left on the device: " + reason, e)
+        : new ModelException(code, what + ": " + reason, e);
   }
 
   /** The last line of what TorchScript says, which is the reason; the others are its stack. */

@@ -47,7 +47,7 @@ record TapProof(Outcome outcome, String reason) {
   /**
    * Compares.
    *
-   * @throws ModelException if the plain path fails too
+   * @throws ModelException if the plain path fails too, or memory runs out
    */
   static TapProof of(TorchBatch batch) throws ModelException {
     int examples = Math.min(2, batch.examples());
@@ -56,7 +56,12 @@ record TapProof(Outcome outcome, String reason) {
         return compare(batch.model(), plain, tapped);
       } catch (EngineException e) {
         return wrong("the graph's taps cannot be run: " + Kernels.reason(e));
-      } catch (ModelException | IllegalArgumentException e) {
+      } catch (ModelException e) {
+        if (e.code().equals(Kernels.OUT_OF_MEMORY)) {
+          throw e;
+        }
+        return wrong("the graph's taps cannot be run: " + e.getMessage());
+      } catch (IllegalArgumentException e) {
         return wrong("the graph's taps cannot be run: " + e.getMessage());
       }
     }

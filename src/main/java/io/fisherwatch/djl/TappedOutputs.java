@@ -145,7 +145,6 @@ final class TappedOutputs {
   }
 
   private static ModelException notPulledBack(EngineException e) {
-    return new ModelException(
-        "no-gradient", "the graph's taps cannot be pulled back: " + Kernels.reason(e), e);
+    return Kernels.failure("no-gradient", "the graph's taps cannot be pulled back", e);
   }
 }

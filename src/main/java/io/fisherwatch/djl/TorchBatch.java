@@ -146,10 +146,8 @@ final class TorchBatch implements BoundBatch {
     try {
       return IValueUtils.forward(model.block(), arguments, true);
     } catch (EngineException e) {
-      throw new ModelException(
-          "shape-mismatch",
-          "the graph refuses the inputs " + describe(slices) + ": " + Kernels.reason(e),
-          e);
+      throw Kernels.failure(
+          "shape-mismatch", "the graph refuses the inputs " + describe(slices), e);
     } catch (UnsupportedOperationException e) {
       throw new ModelException(
           "bad-output",

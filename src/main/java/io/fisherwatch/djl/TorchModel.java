@@ -101,7 +101,7 @@ final class TorchModel implements Model {
         Files.deleteIfExists(copy);
       }
     } catch (EngineException e) {
-      throw new ModelException("bad-graph", graph + " cannot be loaded: " + Kernels.reason(e), e);
+      throw Kernels.failure("bad-graph", graph + " cannot be loaded", e);
     } catch (IOException e) {
       throw new ModelException("bad-graph", graph + " cannot be copied: " + e.getMessage(), e);
     }

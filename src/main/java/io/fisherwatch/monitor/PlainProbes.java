@@ -17,6 +17,9 @@ final class PlainProbes implements AutoCloseable {
   /** Scalars of the gradients that are kept to be compared, beyond one gradient. */
   private static final long KEPT = 4_000_000;
 
+  /** Scalars of all gradients, side by side, up to which they are made and compared at once. */
+  private static final long SIDE_BY_SIDE = 16_000_000;
+
   private static final int MANY = 16;
   private static final int SOME = 8;
   private static final double LITTLE_WORK = 1e8;
@@ -77,7 +80,7 @@ final class PlainProbes implements AutoCloseable {
       kept = model.newGradientMemory((int) Math.max(1, Math.min(MANY - 1, KEPT / parameters)));
       memory = kept;
     }
-    boolean together = probes * parameters <= KEPT;
+    boolean together = probes * parameters <= SIDE_BY_SIDE;
     return BatchEstimator.plain(model, likelihood, layers, settings, probes, crew, kept, together)
         .estimate(batch, key);
   }

@@ -9,6 +9,7 @@ import io.fisherwatch.runtime.DiagonalArray;
 import io.fisherwatch.runtime.ExamplePass;
 import io.fisherwatch.runtime.ForwardPass;
 import io.fisherwatch.runtime.Gradient;
+import io.fisherwatch.runtime.GradientMemory;
 import io.fisherwatch.runtime.Model;
 import io.fisherwatch.runtime.OutputSelector;
 import io.fisherwatch.runtime.Parameter;
@@ -91,22 +92,35 @@ class MiddlingIT {
     }
   }
 
+  /** Of eight examples, gradients of wide linear layers are compared without being made. */
   @ParameterizedTest
   @MethodSource("models")
-  void pullBackTogether_ofALargeBatch_isOneByOne(Path graph) throws Exception {
+  void pullBackTogether_isOneByOneAndComparedWithAllBefore(Path graph) throws Exception {
     try (TorchRuntime runtime = TorchRuntime.open(TestDevice.NAME, 0);
-        Model model = runtime.load(graph, OutputSelector.FIRST);
-        BoundBatch bound = model.bind(List.of(pixels(1000)))) {
+        Model model = runtime.load(graph, OutputSelector.FIRST)) {
+      comparesAll(model, 8);
+      comparesAll(model, 1000);
+    }
+  }
+
+  private static void comparesAll(Model model, int examples) throws Exception {
+    try (GradientMemory memory = model.newGradientMemory(PULLS - 1);
+        BoundBatch bound = model.bind(List.of(pixels(examples)))) {
       assertThat(bound.squaresEach()).isTrue();
       try (ForwardPass pass = bound.forward(0, bound.examples())) {
         List<Cotangents> all = RandomCotangents.of(pass.logits(), PULLS);
         List<Gradient> together = pass.pullBackTogether(all, true);
         for (int k = 0; k < PULLS; k++) {
-          Gradient alone = pass.pullBack(all.get(k), null, null);
+          Gradient alone = pass.pullBack(all.get(k), null, memory);
+          assertThat(together.get(k).compared()).isEqualTo(k).isEqualTo(alone.compared());
           for (int p = 0; p < model.parameters().size(); p++) {
             double square = alone.squaredNorm(p);
-            assertThat(together.get(k).squaredNorm(p))
-                .isCloseTo(square, within(1e-4 * square + 1e-10));
+            double scale = 1e-4 * square + 1e-10;
+            assertThat(together.get(k).squaredNorm(p)).isCloseTo(square, within(scale));
+            for (int back = 1; back <= k; back++) {
+              assertThat(together.get(k).innerProduct(back, p))
+                  .isCloseTo(alone.innerProduct(back, p), within(10 * scale));
+            }
           }
         }
       }
