@@ -1,5 +1,7 @@
 """What must be refused: files of make_models.py that are wrong, each in one way."""
 
+import json
+
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -16,6 +18,30 @@ class Greedy(nn.Module):
 
     def forward(self, x):
         return self.inner(x) + torch.zeros([1 << 46]).sum()
+
+
+class GreedyTaps(nn.Module):
+    """Takes it when its layers' outputs are asked for."""
+
+    TAPS = {
+        "version": 1,
+        "parameters": [
+            {"name": "only.weight", "rule": "linear", "taps": [0], "options": []},
+            {"name": "only.bias", "rule": "shift", "taps": [0], "options": [0]},
+        ],
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.only = nn.Linear(5, 4)
+
+    def forward(self, x):
+        return self.only(x)
+
+    @torch.jit.export
+    def tapped(self, x):
+        y = self.only(x) + torch.zeros([1 << 46]).sum()
+        return y, y, x
 
 
 def write_bad(folder):
@@ -47,6 +73,9 @@ def write_bad(folder):
     save_file({"x": torch.ones(6, 5, dtype=torch.int64)}, folder / "integer-input.safetensors")
     save_file({"x": torch.randn(6, 4)}, folder / "narrow-input.safetensors")
     save_file({"x": x, "labels": torch.tensor([0, 1, 2, 3, 4, 0])}, folder / "label-out-of-range.safetensors")
+
+    taps = {"fisherwatch.json": json.dumps(GreedyTaps.TAPS).encode()}
+    torch.jit.save(torch.jit.script(GreedyTaps()), str(folder / "greedy-taps.pt"), _extra_files=taps)
 
 
 def save_trace(model, x, path):

@@ -178,7 +178,7 @@ def test_pulls_made_together_are_those_made_one_by_one(kernels, kind):
 
 
 @pytest.mark.parametrize("compared", [True, False])
-@pytest.mark.parametrize("positions", [(), (3,), (60,)])  # the last has more rows than the weights are long
+@pytest.mark.parametrize("positions", [(), (3,), (60,)])  # of 5 examples: 5, 15 and 300 rows
 def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(kernels, positions, compared):
     torch.manual_seed(5)
     first, scale, last = nn.Linear(400, 300), nn.LayerNorm(300), nn.Linear(300, 6)
@@ -194,6 +194,8 @@ def test_products_of_pulls_through_a_batch_are_those_of_copies_of_it(kernels, po
         settings = [torch.tensor(3), torch.tensor([compared]), rules, torch.tensor([0, 1, 2])]
         return kernels.products_of_copies(c, cotangents, *settings, [a, b, c], [inputs, normal, b.detach()], parameters)
 
+    deltas = torch.empty(15, *positions, 300)
+    assert Kernels().are_rows_less_work([0], deltas, first.weight, 3) == (positions != (60,))
     (one, reached, failed), (copied, _, _) = products(x), products(x.repeat(3, *(1 for _ in positions), 1))
     assert bool(reached.all()) and not bool(failed)
     torch.testing.assert_close(one, copied, rtol=1e-4, atol=1e-4)
@@ -213,6 +215,38 @@ def test_products_of_long_rows_are_those_in_double(kernels, rows, scale):
     found = kernels.products_of_rows(long, True)
     lengths = exact.diagonal().sqrt()
     assert ((found - exact).abs() <= 1e-7 * torch.outer(lengths, lengths)).all()
+
+
+def test_products_of_long_rows_that_are_all_alike(kernels):
+    long = torch.full([9, 70001], 0.1)
+    exact = long.double() @ long.double().T
+    torch.testing.assert_close(kernels.products_of_rows(long, True), exact, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("compared", [True, False])
+@pytest.mark.parametrize("rule", [0, 1])  # weights as nn.Linear has them, and the other way round
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_products_without_gradients(kernels, dtype, rule, compared):
+    torch.manual_seed(3)
+    weight, x, d = torch.empty(6, 40, dtype=dtype), torch.randn(2, 3, 40, dtype=dtype), torch.randn(8, 3, 6, dtype=dtype)
+    d[:2] = 0  # of the first of four pulls
+    parameter = weight if rule == 0 else weight.t()
+    assert Kernels().are_rows_less_work([rule], d, parameter, 4)
+    gradients = torch.einsum("kro,ri->koi", d.double().view(4, 6, 6), x.double().view(6, 40)).flatten(1)
+    expected = gradients @ gradients.T if compared else gradients.square().sum(1, keepdim=True)
+    found = kernels.products_of_inputs([rule], d, x, parameter, 4, compared)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("compared", [True, False])
+def test_squares_of_gradients_that_cancel_out_are_not_negative(kernels, compared):
+    torch.manual_seed(3)
+    x = torch.randn(1, 200).expand(8, 200)
+    for _ in range(200):
+        signs = torch.tensor([1.0, -1.0]).repeat(4)[torch.randperm(8)]
+        d = (signs.unsqueeze(1) * torch.randn(1, 150)).repeat(2, 1)
+        found = kernels.products_of_inputs([0], d, x, torch.empty(150, 200), 2, compared)
+        assert bool((found.diagonal() if compared else found).ge(0).all())
 
 
 def test_products_of_a_vanished_row_are_those_in_double(kernels):

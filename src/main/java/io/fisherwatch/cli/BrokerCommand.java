@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -26,14 +27,13 @@ final class BrokerCommand implements Callable<Integer> {
 
   @Override
   @SuppressWarnings("try") // the interruption is held, not used
-  public Integer call() throws IOException, UsageException {
+  public Integer call() throws IOException, InterruptedException, UsageException {
     BrokerJars.require("broker");
-    try (Interruption interruption = Interruption.onShutdown();
+    CountDownLatch stopped = new CountDownLatch(1);
+    try (Interruption interruption = Interruption.onShutdown(stopped::countDown);
         EmbeddedBroker broker = EmbeddedBroker.start(port, Files.createDirectories(data))) {
       System.err.println("Kafka on " + broker.bootstrapServers() + "; Ctrl-C ends it");
-      Thread.currentThread().join();
-    } catch (InterruptedException e) {
-      return 0; // Ctrl-C is how the broker ends
+      stopped.await();
     }
     return 0;
   }

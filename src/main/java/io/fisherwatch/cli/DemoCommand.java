@@ -87,13 +87,11 @@ final class DemoCommand implements Callable<Integer> {
             ? new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8)
             : System.err;
     Demo demo = new Demo(agent, folder, progress, trouble);
-    try (Interruption interruption = Interruption.onShutdown()) {
+    try (Interruption interruption = Interruption.onShutdown(demo::stop)) {
       try {
         Optional<RunSnapshot> last =
             demo.run(Optional.ofNullable(given), port, given != null && !exitWhenDone);
         last.ifPresent(run -> System.out.print(FiguresTable.of(run.figures())));
-      } catch (InterruptedException e) {
-        return 0; // Ctrl-C is how the demo ends
       } finally {
         if (kept == null) {
           delete(folder);

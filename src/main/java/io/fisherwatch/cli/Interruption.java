@@ -5,8 +5,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Turns SIGTERM and Ctrl-C into an interruption of the thread that made it, and holds the JVM until
- * that thread has cleaned up, within bounds.
+ * Tells a command of SIGTERM and Ctrl-C, and holds the JVM until the command has cleaned up, within
+ * bounds.
  */
 final class Interruption implements AutoCloseable {
 
@@ -29,10 +29,9 @@ final class Interruption implements AutoCloseable {
             "fisherwatch-shutdown");
   }
 
-  /** Interrupts the calling thread on shutdown. */
-  static Interruption onShutdown() {
-    Thread caller = Thread.currentThread();
-    return onShutdown(caller::interrupt, PATIENCE);
+  /** Runs something on shutdown, and then waits for {@link #close()}, 25 seconds at most. */
+  static Interruption onShutdown(Runnable stop) {
+    return onShutdown(stop, PATIENCE);
   }
 
   /** Runs something on shutdown, and then waits so long at most for {@link #close()}. */

@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -30,6 +32,7 @@ public final class Demo {
   private final Path folder;
   private final PrintStream progress;
   private final Scenario scenario;
+  private final CountDownLatch stopped = new CountDownLatch(1);
   private Duration paceBeforeOnset = PACE;
 
   /**
@@ -52,12 +55,12 @@ public final class Demo {
   }
 
   /**
-   * Runs until the training is done, or until the thread is interrupted.
+   * Runs until the training is done, or until it is stopped.
    *
    * @param steps training steps; empty for no end
    * @param port of the page; 0 for a free one
    * @param stayUp whether the page stays up when the training is done
-   * @return the final figures
+   * @return the final figures, if there are any
    */
   public Optional<RunSnapshot> run(Optional<Long> steps, int port, boolean stayUp)
       throws IOException, ModelException, InterruptedException {
@@ -96,6 +99,14 @@ public final class Demo {
     }
   }
 
+  /**
+   * Ends the training or the page, from any thread; what has been started is closed in order. Not
+   * by an interruption: Kafka's clients and broker report that as a failure.
+   */
+  public void stop() {
+    stopped.countDown();
+  }
+
   private Optional<RunSnapshot> trainBeside(
       Agent agent, KafkaSettings kafka, Path checkpoints, Optional<Long> steps, boolean stayUp)
       throws IOException, ModelException, InterruptedException {
@@ -114,34 +125,16 @@ public final class Demo {
     try (TorchRuntime runtime = TorchRuntime.open("cpu", config.threads());
         KafkaEventSink sink = new KafkaEventSink(kafka);
         TrainingJob job = new TrainingJob(runtime, sink, checkpoints, scenario)) {
-      trainAndStay(job, agent, steps, failure, stayUp);
+      train(job, agent, steps, failure);
+      awaitAll(job, agent, failure);
+      if (stayUp && !isStopped(Duration.ZERO)) {
+        progress.println("training is done; Ctrl-C ends the page");
+        stopped.await();
+      }
+      return Optional.ofNullable(agent.runs().get(TrainingJob.RUN)); // once stopped it has none
     } finally {
       agent.stop();
       awaitEnd(watching);
-    }
-    return Optional.ofNullable(agent.runs().get(TrainingJob.RUN));
-  }
-
-  /** An interruption has ended when this throws: what is closed afterwards would be cut short. */
-  private void trainAndStay(
-      TrainingJob job,
-      Agent agent,
-      Optional<Long> steps,
-      AtomicReference<Throwable> failure,
-      boolean stayUp)
-      throws IOException, ModelException, InterruptedException {
-    try {
-      train(job, agent, steps, failure);
-      awaitAll(job, agent, failure);
-      if (stayUp) {
-        progress.println("training is done; Ctrl-C ends the page");
-        Thread.currentThread().join();
-      }
-    } catch (IOException | ModelException | RuntimeException e) {
-      if (Thread.interrupted()) {
-        throw (InterruptedException) new InterruptedException().initCause(e);
-      }
-      throw e;
     }
   }
 
@@ -176,12 +169,18 @@ public final class Demo {
       if ((step + 1) % REPORT_EVERY == 0 || step + 1 == last) {
         report(job.progress(step + 1, loss), agent);
       }
-      if (steps.isEmpty()) {
-        Thread.sleep((step < Scenario.ONSET ? paceBeforeOnset : PACE).toMillis());
+      Duration pace = step < Scenario.ONSET ? paceBeforeOnset : PACE;
+      if (isStopped(steps.isEmpty() ? pace : Duration.ZERO)) {
+        return;
       }
     }
     job.publishCheckpoint(last);
     job.end(last);
+  }
+
+  /** Whether it is stopped, now or within some time. */
+  private boolean isStopped(Duration within) throws InterruptedException {
+    return stopped.await(within.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private void report(TrainingJob.Progress training, Agent agent) {
@@ -207,7 +206,9 @@ public final class Demo {
       throws InterruptedException {
     while (agent.eventsEnded() < job.published()) {
       rethrow(failure);
-      Thread.sleep(50);
+      if (isStopped(Duration.ofMillis(50))) {
+        return;
+      }
     }
     if (agent.deadLettered() > 0) {
       throw new IllegalStateException(

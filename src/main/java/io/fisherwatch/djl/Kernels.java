@@ -27,11 +27,12 @@ import java.util.regex.Pattern;
  */
 final class Kernels {
 
-  /** The code of the one failure that is nobody's mistake. */
+  /** The code where the device has no memory left. */
   static final String OUT_OF_MEMORY = "out-of-memory";
 
   private static final Pattern NO_MEMORY =
-      Pattern.compile("out of memory|can't allocate memory|not enough memory");
+      Pattern.compile(
+          "out of memory|can't allocate memory|not enough memory|bad_alloc|_STATUS_ALLOC_FAILED");
 
   private final PtSymbolBlock block;
 
@@ -144,10 +145,10 @@ final class Kernels {
   }
 
   /**
-   * What to say of a failure of the engine.
+   * What to say of a failure of the engine; if no memory is left, that, whatever has failed.
    *
-   * @param code and
-   * @param what unless it is that no memory is left
+   * @param code of what has failed
+   * @param what has failed
    */
   static ModelException failure(String code, String what, EngineException e) {
     String reason = reason(e);

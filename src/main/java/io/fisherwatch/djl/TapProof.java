@@ -55,16 +55,20 @@ record TapProof(Outcome outcome, String reason) {
       try (TorchExamplePass tapped = batch.forwardEach(0, examples)) {
         return compare(batch.model(), plain, tapped);
       } catch (EngineException e) {
-        return wrong("the graph's taps cannot be run: " + Kernels.reason(e));
+        return cannotRun(Kernels.failure("no-gradient", "PyTorch", e));
       } catch (ModelException e) {
-        if (e.code().equals(Kernels.OUT_OF_MEMORY)) {
-          throw e;
-        }
-        return wrong("the graph's taps cannot be run: " + e.getMessage());
+        return cannotRun(e);
       } catch (IllegalArgumentException e) {
-        return wrong("the graph's taps cannot be run: " + e.getMessage());
+        return cannotRun(new ModelException("bad-output", String.valueOf(e.getMessage()), e));
       }
     }
+  }
+
+  private static TapProof cannotRun(ModelException e) throws ModelException {
+    if (e.code().equals(Kernels.OUT_OF_MEMORY)) {
+      throw e;
+    }
+    return wrong("the graph's taps cannot be run: " + e.getMessage());
   }
 
   private static TapProof compare(TorchModel model, TorchForwardPass plain, TorchExamplePass tapped)

@@ -159,7 +159,8 @@ final class TorchExamplePass implements ExamplePass {
   }
 
   /** Something overflows, or is not finite already: the plain way counts what and where. */
-  private List<Gradient> oneByOne(Cotangents cotangents, @Nullable DiagonalArray squares) {
+  private List<Gradient> oneByOne(Cotangents cotangents, @Nullable DiagonalArray squares)
+      throws ModelException {
     Logits logits = pass.logits();
     List<Gradient> gradients = new ArrayList<>();
     Cotangents one = new Cotangents(logits);

@@ -1,5 +1,6 @@
 package io.fisherwatch.djl;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
@@ -64,7 +65,8 @@ final class TorchForwardPass implements ForwardPass {
 
   @Override
   public Gradient pullBack(
-      Cotangents cotangents, @Nullable DiagonalArray squares, @Nullable GradientMemory memory) {
+      Cotangents cotangents, @Nullable DiagonalArray squares, @Nullable GradientMemory memory)
+      throws ModelException {
     ParameterTable table = model.table();
     try (PtNDManager scope = (PtNDManager) manager.newSubManager()) {
       NDList reduced =
@@ -83,6 +85,8 @@ final class TorchForwardPass implements ForwardPass {
           memory == null ? new double[0][] : compare(scope, reduced, (TorchGradientMemory) memory);
       return gradient(
           table, reduced.get(0).toDoubleArray(), reduced.get(1).toLongArray(), products);
+    } catch (EngineException e) {
+      throw notPulledBack(e);
     }
   }
 
@@ -112,7 +116,13 @@ final class TorchForwardPass implements ForwardPass {
         gradients.add(gradient(table, norms, counts, before));
       }
       return gradients;
+    } catch (EngineException e) {
+      throw notPulledBack(e);
     }
+  }
+
+  private static ModelException notPulledBack(EngineException e) {
+    return Kernels.failure("no-gradient", "the graph cannot be pulled back", e);
   }
 
   private NDList productsOneByOne(List<Cotangents> all, boolean compared, PtNDManager scope) {

@@ -9,9 +9,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Commands that end with SIGTERM, which is to them what Ctrl-C is, as processes of the jar. */
 @Timeout(120)
@@ -21,12 +22,14 @@ class InterruptionIT {
 
   @TempDir Path folder;
 
-  @Test
-  void demoEndsInSilenceAndLeavesNothing() throws Exception {
+  /** While the broker starts, before the agent has, while it trains. */
+  @ParameterizedTest
+  @ValueSource(strings = {"activation", "watching topic", "step 40:"})
+  void demo_onceItSaysSo_endsInSilenceAndLeavesNothing(String says) throws Exception {
     Path log = folder.resolve("demo.log");
     Path temporary = Files.createDirectory(folder.resolve("tmp"));
 
-    interrupted(log, "step 40:", "-Djava.io.tmpdir=" + temporary, "demo", "--port", "0");
+    interrupted(log, says, "-Djava.io.tmpdir=" + temporary, "demo", "--port", "0");
 
     assertThat(Files.readString(log)).doesNotContain("ERROR", "Exception", "fisherwatch: ");
     try (Stream<Path> left = Files.list(temporary)) {
@@ -35,19 +38,13 @@ class InterruptionIT {
     }
   }
 
-  @Test
-  void brokerClosesItsData() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"Ctrl-C", "activation"})
+  void broker_onceItSaysSo_closesItsData(String says) throws Exception {
     Path data = folder.resolve("data");
 
     interrupted(
-        folder.resolve("broker.log"),
-        "Ctrl-C",
-        "",
-        "broker",
-        "--port",
-        "0",
-        "--data",
-        data.toString());
+        folder.resolve("broker.log"), says, "", "broker", "--port", "0", "--data", data.toString());
 
     try (Stream<Path> files = Files.walk(data)) {
       assertThat(files.map(path -> path.getFileName().toString())).contains(".kafka_cleanshutdown");

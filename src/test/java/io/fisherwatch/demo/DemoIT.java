@@ -1,46 +1,70 @@
 package io.fisherwatch.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fisherwatch.agent.ConfigLoader;
-import java.io.OutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+@Timeout(60)
 class DemoIT {
 
   @TempDir Path folder;
 
-  @AfterEach
-  void nothingIsLeftInterrupted() {
-    assertThat(Thread.interrupted()).isFalse();
-  }
+  private final ByteArrayOutputStream said = new ByteArrayOutputStream();
+  private Demo demo;
 
-  /** As Ctrl-C does: Kafka's producer is the first to notice, and reports it as a failure. */
   @Test
-  void anInterruptionWhileItPublishesIsTheEndAndNoFailure() throws Exception {
-    Demo demo = new Demo(ConfigLoader.defaults(), folder, interrupting(), Scenario.HEALTHY);
+  void stoppedWhileItTrains_endsWithFigures() throws Exception {
+    demo = new Demo(ConfigLoader.defaults(), folder, stoppingAt("step"), Scenario.HEALTHY);
 
-    assertThatThrownBy(() -> demo.run(Optional.of(200L), 0, false))
-        .isInstanceOf(InterruptedException.class);
+    assertThat(demo.run(Optional.of(200L), 0, true)).isPresent();
+    assertThat(said.toString(StandardCharsets.UTF_8)).containsOnlyOnce("step").contains("step 20");
   }
 
-  /** Interrupts whoever reports the training's progress. */
-  private static PrintStream interrupting() {
-    return new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8) {
+  @Test
+  void stoppedWhileItStarts_endsWithoutTrainingOn() throws Exception {
+    demo = new Demo(ConfigLoader.defaults(), folder, stoppingAt("live page"), Scenario.HEALTHY);
+
+    demo.run(Optional.empty(), 0, true);
+
+    assertThat(said.toString(StandardCharsets.UTF_8)).contains("live page").doesNotContain("step");
+  }
+
+  @Test
+  void stoppedOnceItIsDone_endsWithFigures() throws Exception {
+    demo =
+        new Demo(ConfigLoader.defaults(), folder, stoppingAt("training is done"), Scenario.HEALTHY);
+
+    assertThat(demo.run(Optional.of(3L), 0, true)).isPresent();
+  }
+
+  /** Stops the demo when it says something. */
+  private PrintStream stoppingAt(String start) {
+    return new PrintStream(said, false, StandardCharsets.UTF_8) {
       @Override
       public PrintStream printf(String format, Object... values) {
-        if (format.startsWith("step")) {
-          Thread.currentThread().interrupt();
-        }
+        stopAt(format);
         return super.printf(Locale.ROOT, format, values);
+      }
+
+      @Override
+      public void println(String line) {
+        stopAt(line);
+        super.println(line);
+      }
+
+      private void stopAt(String line) {
+        if (line.startsWith(start)) {
+          demo.stop();
+        }
       }
     };
   }

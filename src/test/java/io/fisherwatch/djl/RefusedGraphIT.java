@@ -14,6 +14,7 @@ import io.fisherwatch.safetensors.SafetensorsReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -22,6 +23,20 @@ class RefusedGraphIT {
 
   private static final Path FOLDER = Path.of("src/test/resources/models/bad");
 
+  /** Nothing is known of the taps then: once there is room they are tried. */
+  @Test
+  void tapsThatFindNoMemory_areNotJudged() throws Exception {
+    HostTensor x = read("batch.safetensors");
+    try (TorchRuntime runtime = TorchRuntime.open(TestDevice.NAME, 1);
+        Model model = runtime.load(FOLDER.resolve("greedy-taps.pt"), OutputSelector.FIRST);
+        BoundBatch bound = model.bind(List.of(x))) {
+      assertThatThrownBy(bound::squaresEach)
+          .asInstanceOf(type(ModelException.class))
+          .satisfies(e -> assertThat(e.code()).isEqualTo("out-of-memory"));
+      assertThat(model.plainReason()).isEmpty();
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({
     "greedy.pt, batch.safetensors, out-of-memory, memory",
@@ -29,8 +44,7 @@ class RefusedGraphIT {
   })
   void failureInTheEngine_hasItsCode(String graph, String batch, String code, String said)
       throws Exception {
-    HostTensor x =
-        SafetensorsReader.decode(Files.readAllBytes(FOLDER.resolve(batch)), batch).get("x");
+    HostTensor x = read(batch);
     try (TorchRuntime runtime = TorchRuntime.open(TestDevice.NAME, 1);
         Model model = runtime.load(FOLDER.resolve(graph), OutputSelector.FIRST);
         BoundBatch bound = model.bind(List.of(x))) {
@@ -39,6 +53,10 @@ class RefusedGraphIT {
           .satisfies(e -> assertThat(e.code()).isEqualTo(code))
           .satisfies(e -> assertThat(e).hasMessageContaining(said));
     }
+  }
+
+  private static HostTensor read(String batch) throws Exception {
+    return SafetensorsReader.decode(Files.readAllBytes(FOLDER.resolve(batch)), batch).get("x");
   }
 
   private static void forward(BoundBatch batch, HostTensor x) throws ModelException {

@@ -20,6 +20,7 @@ final class RunningDemo implements AutoCloseable {
    */
   private static final Duration PACE_BEFORE_ONSET = Duration.ofMillis(150);
 
+  private final Demo demo;
   private final Thread thread;
   private volatile @Nullable Throwable failure;
 
@@ -31,7 +32,7 @@ final class RunningDemo implements AutoCloseable {
   RunningDemo(Path folder, int port, Scenario scenario, Optional<Long> steps) throws Exception {
     PrintStream quiet =
         new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
-    Demo demo =
+    demo =
         new Demo(ConfigLoader.defaults(), folder, quiet, scenario)
             .withPaceBeforeOnset(PACE_BEFORE_ONSET);
     thread =
@@ -39,8 +40,6 @@ final class RunningDemo implements AutoCloseable {
             () -> {
               try {
                 demo.run(steps, port, true);
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt(); // how it ends
               } catch (Exception | Error e) {
                 failure = e;
               }
@@ -59,7 +58,7 @@ final class RunningDemo implements AutoCloseable {
 
   @Override
   public void close() {
-    thread.interrupt();
+    demo.stop();
     boolean interrupted = false;
     while (thread.isAlive()) {
       try {
