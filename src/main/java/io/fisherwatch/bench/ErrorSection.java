@@ -26,6 +26,7 @@ final class ErrorSection implements Section {
   private static final String MANY = "many";
   private static final String TRACES_OF_OURS = "traces";
   private static final String DIAGONAL_OF_OURS = "diagonal";
+  private static final String WITH_SPECTRUM = ", with the spectrum";
 
   /**
    * How thoroughly.
@@ -79,7 +80,9 @@ final class ErrorSection implements Section {
             "ours",
             "its error",
             "time",
-            "plain over ours");
+            "plain over ours",
+            "time with the spectrum",
+            "plain over ours, both with it");
     int seeds = site.preset().pick(2, 8, 16);
     int rounds = site.preset().pick(1, 5, 9);
     measure(site, part, table, site.workloads().digits(128), new Effort(16, seeds, 16, rounds));
@@ -122,24 +125,38 @@ final class ErrorSection implements Section {
       site.say("error, times of " + workload.name());
       Rounds timed =
           site.rounds()
-              .add(FEW, () -> Estimates.fixed(model, workload, plain(few, 0, true)))
-              .add(MANY, () -> Estimates.fixed(model, workload, plain(2 * few, 0, true)))
-              .add(TRACES_OF_OURS, () -> Estimates.fixed(model, workload, traces.settings()))
-              .add(DIAGONAL_OF_OURS, () -> Estimates.fixed(model, workload, diagonal.settings()))
-              .run(effort.rounds());
+              .add(FEW, () -> Estimates.fixed(model, workload, plain(few, 0, true), false))
+              .add(MANY, () -> Estimates.fixed(model, workload, plain(2 * few, 0, true), false));
+      addOurs(timed, TRACES_OF_OURS, model, workload, traces.settings());
+      addOurs(timed, DIAGONAL_OF_OURS, model, workload, diagonal.settings());
+      timed.run(effort.rounds());
       double aPass = (timed.median(MANY) - timed.median(FEW)) / few;
       double rest = Math.max(0, timed.median(FEW) - few * aPass);
       String name = workload.name() + " (" + exactly.settings().path() + ")";
       Plain forThem = new Plain(name, "5 % of three traces", forTraces, aPass, rest);
-      row(part, table, forThem, traces, timed.median(TRACES_OF_OURS));
+      row(part, table, forThem, traces, timed, TRACES_OF_OURS);
       Plain forIt = new Plain(name, "10 % of the diagonal", forDiagonal, aPass, rest);
-      row(part, table, forIt, diagonal, timed.median(DIAGONAL_OF_OURS));
+      row(part, table, forIt, diagonal, timed, DIAGONAL_OF_OURS);
     }
   }
 
+  private static void addOurs(
+      Rounds timed,
+      String name,
+      Model model,
+      Workloads.Workload workload,
+      EstimatorSettings settings) {
+    timed
+        .add(name, () -> Estimates.fixed(model, workload, settings, false))
+        .add(name + WITH_SPECTRUM, () -> Estimates.fixed(model, workload, settings, true));
+  }
+
   private static void row(
-      Report.Part part, Table table, Plain plain, Reached ours, double seconds) {
+      Report.Part part, Table table, Plain plain, Reached ours, Rounds timed, String name) {
+    double seconds = timed.median(name);
     double ratio = plain.seconds() / seconds;
+    double withSpectrum = timed.median(name + WITH_SPECTRUM);
+    double theirs = plain.seconds() + withSpectrum - seconds;
     table.row(
         plain.model(),
         plain.asked(),
@@ -149,7 +166,9 @@ final class ErrorSection implements Section {
         ours.label(),
         Numbers.of(100 * ours.error()) + " %",
         Numbers.seconds(seconds),
-        Numbers.of(ratio));
+        Numbers.of(ratio),
+        Numbers.seconds(withSpectrum),
+        Numbers.of(theirs / withSpectrum));
     part.atLeast(plain.model() + ", time to " + plain.asked(), GOAL, ratio, " ×");
   }
 

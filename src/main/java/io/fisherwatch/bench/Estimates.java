@@ -61,17 +61,24 @@ final class Estimates {
   /** The figures of one batch, all of them, as {@code estimate} makes them. */
   static Figures fixed(Model model, Workloads.Workload workload, EstimatorSettings settings)
       throws ModelException {
-    try (FixedEstimate estimate = start(model, settings)) {
+    return fixed(model, workload, settings, true);
+  }
+
+  /** The same, with the spectrum or without, as {@code estimate --spectrum none} leaves it out. */
+  static Figures fixed(
+      Model model, Workloads.Workload workload, EstimatorSettings settings, boolean spectrum)
+      throws ModelException {
+    try (FixedEstimate estimate = start(model, settings, spectrum)) {
       estimate.add(workload.batch());
       return estimate.figures();
     }
   }
 
-  /** The same, with the diagonals in a file. */
+  /** All of them, with the diagonals in a file. */
   static Figures withDiagonal(
       Model model, Workloads.Workload workload, EstimatorSettings settings, Path file)
       throws ModelException, IOException {
-    try (FixedEstimate estimate = start(model, settings);
+    try (FixedEstimate estimate = start(model, settings, true);
         OutputStream out = new BufferedOutputStream(Files.newOutputStream(file), 1 << 20)) {
       estimate.add(workload.batch());
       estimate.writeDiagonals(out);
@@ -79,9 +86,9 @@ final class Estimates {
     }
   }
 
-  private static FixedEstimate start(Model model, EstimatorSettings settings) {
+  private static FixedEstimate start(Model model, EstimatorSettings settings, boolean spectrum) {
     return new FixedEstimate(
-        model, Likelihood.categorical(), layers(model), settings, Progress.NONE);
+        model, Likelihood.categorical(), layers(model), settings, spectrum, Progress.NONE);
   }
 
   /** A monitor as the agent has it. */
