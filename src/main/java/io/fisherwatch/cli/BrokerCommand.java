@@ -30,8 +30,10 @@ final class BrokerCommand implements Callable<Integer> {
   public Integer call() throws IOException, InterruptedException, UsageException {
     BrokerJars.require("broker");
     CountDownLatch stopped = new CountDownLatch(1);
+    EmbeddedBroker broker = EmbeddedBroker.start(port, Files.createDirectories(data));
+    // not before: Kafka cannot start in a JVM that is ending
     try (Interruption interruption = Interruption.onShutdown(stopped::countDown);
-        EmbeddedBroker broker = EmbeddedBroker.start(port, Files.createDirectories(data))) {
+        broker) {
       System.err.println("Kafka on " + broker.bootstrapServers() + "; Ctrl-C ends it");
       stopped.await();
     }

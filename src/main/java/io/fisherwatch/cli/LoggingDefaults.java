@@ -27,19 +27,25 @@ public final class LoggingDefaults extends ContextAwareBase implements Configura
   static final int AFTER_OTHERS = 0;
 
   private static final Map<String, Level> LEVELS =
-      Map.of(
-          "org.apache.kafka", Level.WARN,
-          "kafka", Level.WARN,
+      Map.ofEntries(
+          Map.entry("org.apache.kafka", Level.WARN),
+          Map.entry("kafka", Level.WARN),
           // a broker that is away or refuses: SourceHealth says it once, these at every attempt of
           // every client
-          "org.apache.kafka.clients.NetworkClient", Level.OFF,
-          "org.apache.kafka.clients.admin.internals.AdminMetadataManager", Level.ERROR,
-          "org.apache.kafka.common.security.oauthbearer.internals.secured.HttpJwtRetriever",
-              Level.ERROR,
-          "state.change.logger", Level.ERROR,
-          "ai.djl", Level.WARN,
+          Map.entry("org.apache.kafka.clients.NetworkClient", Level.OFF),
+          Map.entry("org.apache.kafka.clients.admin.internals.AdminMetadataManager", Level.ERROR),
+          Map.entry(
+              "org.apache.kafka.common.security.oauthbearer.internals.secured.HttpJwtRetriever",
+              Level.ERROR),
+          // partitions that come and go, as they do with every assignment
+          Map.entry("org.apache.kafka.clients.consumer.internals.OffsetFetcherUtils", Level.ERROR),
+          // an embedded broker on its first start
+          Map.entry("state.change.logger", Level.ERROR),
+          Map.entry("org.apache.kafka.controller.QuorumController", Level.ERROR),
+          Map.entry("kafka.server.DefaultAutoTopicCreationManager", Level.ERROR),
+          Map.entry("ai.djl", Level.WARN),
           // a machine without a GPU is no reason to warn
-          "ai.djl.util.cuda", Level.ERROR);
+          Map.entry("ai.djl.util.cuda", Level.ERROR));
 
   @Override
   public ExecutionStatus configure(LoggerContext context) {

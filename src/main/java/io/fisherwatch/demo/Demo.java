@@ -64,6 +64,18 @@ public final class Demo {
    */
   public Optional<RunSnapshot> run(Optional<Long> steps, int port, boolean stayUp)
       throws IOException, ModelException, InterruptedException {
+    try {
+      return runBeside(steps, port, stayUp);
+    } catch (IOException | ModelException | RuntimeException | LinkageError e) {
+      if (isStopped(Duration.ZERO)) {
+        return Optional.empty(); // neither Kafka nor Log4j can start in a JVM that is ending
+      }
+      throw e;
+    }
+  }
+
+  private Optional<RunSnapshot> runBeside(Optional<Long> steps, int port, boolean stayUp)
+      throws IOException, ModelException, InterruptedException {
     Path all = Files.createDirectories(folder.resolve("checkpoints")).toRealPath();
     // of its own, since events that another run of the demo left may still name its files
     Path checkpoints = Files.createTempDirectory(all, "demo");

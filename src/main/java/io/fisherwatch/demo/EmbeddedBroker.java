@@ -67,6 +67,9 @@ public final class EmbeddedBroker implements AutoCloseable {
   public static EmbeddedBroker start(int port, Path dataDir, Map<String, String> overriding)
       throws IOException {
     keepKafkaFromExiting();
+    // Kafka's broker brings Log4j, which cannot be loaded once the JVM is ending and takes the rest
+    // down with it: a Ctrl-C in the first second
+    System.setProperty("log4j.shutdownHookEnabled", "false");
     if (port != 0) {
       checkFree(port);
     }
